@@ -1,0 +1,27 @@
+"""ccalib: a course in learned image compression around one real codec.
+
+    data = ccalib.encode("photo.png", quality=3)   # bytes of a .cca file
+    image = ccalib.decode(data)                    # a Pillow image
+    info = ccalib.inspect(data)                    # header and bytes per group
+    codec = ccalib.load("small")                   # the model, a torch module
+"""
+
+from __future__ import annotations
+
+from ccalib.errors import CcaError
+
+__version__ = "0.1.0"
+__all__ = ["CcaError", "decode", "encode", "images", "inspect", "load"]
+
+_HOMES = {"encode": "files.coding", "decode": "files.coding", "inspect": "files.coding", "load": "weights"}
+
+
+def __getattr__(name: str):
+    # torch and compressai load on first use, so that `ccalib --help` answers at once
+    import importlib
+
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"ccalib.{_HOMES[name]}"), name)
+    if name == "images":
+        return importlib.import_module("ccalib.images")
+    raise AttributeError(f"module 'ccalib' has no attribute {name!r}")

@@ -1,0 +1,107 @@
+"""A photograph to a `.cca` file and back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ccalib import images, weights
+from ccalib.errors import CcaError
+from ccalib.files import container
+from ccalib.model.codec import STRIDE, Codec
+from ccalib.model.gains import STEPS, stored_quality
+
+DEFAULT_QUALITY = 3.0
+
+
+def encode(
+    image: Image.Image | np.ndarray | str | Path, quality: float = DEFAULT_QUALITY, model: str | Path | Codec = "small"
+) -> bytes:
+    """The bytes of a `.cca` file.
+
+    Args:
+        image: anything `ccalib.images.load` takes; any size from 1×1 (it is padded inside and cropped after).
+        quality: 0 … Q (6 for `small`), continuous; it is rounded to 1/64 and used so.
+        model: a name, path or fingerprint of weights, or a codec.
+    Raises:
+        CcaError: image, quality or weights can't be used.
+    """
+    codec, picture = weights.load(model), images.load(image)
+    steps = stored_quality(codec.preset, quality)
+    x = images.pad(images.to_tensor(picture), STRIDE)
+    strings, symbols = codec.encode(x, torch.tensor([steps / STEPS]))
+    payloads = [segment[0] for segment in strings]
+    return container.pack(codec.fingerprint, steps, picture.width, picture.height, payloads, symbols)
+
+
+def decode(
+    source: bytes | str | Path, groups: int | None = None, model: str | Path | Codec | None = None
+) -> Image.Image:
+    """The image in a `.cca` file, given as bytes or as a path.
+
+    Args:
+        groups: decode the first so many groups only (0: z alone); all that the file still holds by default.
+        model: weights to use instead of those that the file's fingerprint names.
+    Raises:
+        CcaError: the file is damaged, cut before its first group, or its weights are not here.
+    """
+    data, name = read(source)
+    info = container.parse(data, name)
+    if groups is not None and not 0 <= groups <= len(info.segments) - 1:
+        raise CcaError(f"{name}: groups: {groups} is outside 0 … {len(info.segments) - 1}")
+    try:
+        codec = weights.load(model if model is not None else info.fingerprint)
+    except CcaError as error:
+        raise CcaError(f"{name}: fingerprint: {error}") from error
+    if codec.fingerprint != info.fingerprint:
+        raise CcaError(f"{name}: fingerprint: written by {info.fingerprint}, not by {codec.fingerprint}")
+    if len(info.segments) - 1 != codec.preset.groups:
+        raise CcaError(f"{name}: groups: {len(info.segments) - 1}, but the model has {codec.preset.groups}")
+    if info.quality > codec.preset.qualities:
+        raise CcaError(f"{name}: quality: {info.quality} is outside 0 … {codec.preset.qualities}")
+    wanted = info.groups if groups is None else min(groups, info.groups)
+    strings = [[container.payload(data, s, name)] if i <= wanted else None for i, s in enumerate(info.segments)]
+    shape = (-(-info.height // STRIDE), -(-info.width // STRIDE))
+    try:
+        x_hat, symbols = codec.decode(strings, shape, torch.tensor([info.quality]))
+    except CcaError as error:
+        raise CcaError(f"{name}: {error}") from error
+    for segment, values in list(zip(info.segments, symbols, strict=True))[: wanted + 1]:
+        if container.symbols_crc(values) != segment.symbols_crc:
+            raise CcaError(
+                f"{name}: {segment.name}: decoded to other symbols than were encoded; this machine's arithmetic differs "
+                "from the encoder's, or the file was forged"
+            )
+    return images.from_tensor(x_hat[:, :, : info.height, : info.width])
+
+
+def inspect(source: bytes | str | Path) -> container.FileInfo:
+    """Header and bytes per segment, without decoding. Raises CcaError as `decode` does."""
+    return container.parse(*read(source))
+
+
+def read(source: bytes | str | Path) -> tuple[bytes, str]:
+    """(bytes, a name for messages) of bytes or a path. Raises CcaError if it can't be read."""
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), "bytes"
+    try:
+        return Path(source).read_bytes(), str(source)
+    except OSError as error:
+        raise CcaError(f"{source}: can't be read ({error.strerror})") from error
+
+
+def write(path: str | Path, data: bytes) -> None:
+    """Write to a temporary name and rename: what was there before stays whole if writing fails. Raises CcaError."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CcaError(f"{path}: can't be written ({error.strerror})") from error
+    finally:
+        temporary.unlink(missing_ok=True)

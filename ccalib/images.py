@@ -1,0 +1,81 @@
+"""Photographs in and out: anything Pillow reads becomes 8-bit RGB; arrays become tensors in [0, 1]."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from ccalib.errors import CcaError
+
+LANCZOS = Image.Resampling.LANCZOS
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".gif", ".jp2", ".avif", ".heic"}
+BACKGROUND = (255, 255, 255)  # what transparent pixels lie on
+
+
+def load(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
+    """An upright 8-bit RGB image from a path, a Pillow image or an H×W×3 uint8 array.
+
+    EXIF orientation is applied; transparency is laid on white; 16-bit grey keeps its upper 8 bits; CMYK and other
+    modes are converted by Pillow. Colour profiles are not carried.
+
+    Raises:
+        CcaError: not an image, damaged, or too large for Pillow's limit against decompression bombs.
+    """
+    if isinstance(source, np.ndarray):
+        if source.dtype != np.uint8 or source.ndim != 3 or source.shape[2] != 3 or not source.size:
+            raise CcaError(f"image: an array must be H×W×3 uint8, not {source.shape} {source.dtype}")
+        return Image.fromarray(source)
+    name = getattr(source, "filename", "") or "image" if isinstance(source, Image.Image) else str(source)
+    try:
+        image = source if isinstance(source, Image.Image) else Image.open(source)
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I;16") or image.mode == "I":
+            image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+        if image.has_transparency_data:
+            image = image.convert("RGBA")
+            image = Image.alpha_composite(Image.new("RGBA", image.size, (*BACKGROUND, 255)), image)
+        return image.convert("RGB")
+    except FileNotFoundError as error:
+        raise CcaError(f"{name}: no such file") from error
+    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise CcaError(f"{name}: can't be read as an image ({error})") from error
+
+
+def find(paths: list[str | Path]) -> list[Path]:
+    """Image files among paths, folders searched (not their sub-folders), in the order of names.
+
+    Raises:
+        CcaError: a path that doesn't exist, or no image at all.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            files += sorted(f for f in path.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file())
+        elif path.is_file():
+            files.append(path)
+        else:
+            raise CcaError(f"{path}: no such file or folder")
+    if not files:
+        raise CcaError(f"{', '.join(map(str, paths))}: no images ({', '.join(sorted(SUFFIXES))})")
+    return files
+
+
+def to_tensor(image: Image.Image) -> Tensor:
+    """1×3×H×W float32 in [0, 1] from an RGB image."""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255  # H×W×3 → 1×3×H×W
+
+
+def from_tensor(x: Tensor) -> Image.Image:
+    """An RGB image from 1×3×H×W; values are clamped to [0, 1] and rounded to 8 bits."""
+    pixels = (x[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0)  # 3×H×W → H×W×3
+    return Image.fromarray(pixels.contiguous().numpy())
+
+
+def pad(x: Tensor, multiple: int) -> Tensor:
+    """Repeat the last row and column until both sides are multiples of `multiple`."""
+    h, w = x.shape[-2:]
+    return torch.nn.functional.pad(x, (0, -w % multiple, 0, -h % multiple), mode="replicate")

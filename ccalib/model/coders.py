@@ -1,0 +1,91 @@
+"""Coders: what the group loop calls for each group, with (group, y_i or None, mean, scale).
+
+| coder    | y_i in         | gives back                  | keeps                        |
+|----------|----------------|-----------------------------|------------------------------|
+| Noisy    | for training   | straight-through rounding   | likelihoods of y_i + noise   |
+| Estimate | for evaluation | rounding around the mean    | likelihoods of what is coded |
+| Write    | for a file     | rounding around the mean    | bytes, symbols               |
+| Read     | None           | symbols read, plus the mean | symbols                      |
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ccalib.errors import CcaError
+from ccalib.model import rans
+from ccalib.model.entropy import LatentGaussian
+from ccalib.model.layers import ste_round
+
+
+
+class Noisy:
+    """Training: likelihoods see additive uniform noise, readers see straight-through rounding.
+
+    Args:
+        noisy: y plus noise, B×M×h×w; the main and the honest auxiliary model score the same.
+    """
+
+    def __init__(self, gaussian: LatentGaussian, noisy: Tensor, sizes: tuple[int, ...]) -> None:
+        self.gaussian, self.noisy = gaussian, noisy.split(sizes, dim=1)
+        self.likelihoods: list[Tensor] = []
+
+    def __call__(self, group: int, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+        self.likelihoods.append(self.gaussian.likelihood(self.noisy[group], mean, scale))
+        return ste_round(y - mean) + mean
+
+
+class Estimate:
+    """Evaluation: what coding will cost, from the likelihoods of the rounded latents."""
+
+    def __init__(self, gaussian: LatentGaussian) -> None:
+        self.gaussian = gaussian
+        self.likelihoods: list[Tensor] = []
+
+    def __call__(self, group: int, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+        quantized = torch.round(y - mean) + mean
+        self.likelihoods.append(self.gaussian.likelihood(quantized, mean, scale, coded=True))
+        return quantized
+
+
+class Write:
+    """A file is written: one byte string per group and image, from the range coder."""
+
+    def __init__(self, gaussian: LatentGaussian, tables: rans.Tables) -> None:
+        self.gaussian, self.tables = gaussian, tables
+        self.strings: list[list[bytes]] = []
+        self.symbols: list[np.ndarray] = []
+
+    def __call__(self, group: int, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+        symbols = torch.round(y - mean).clamp(-rans.SYMBOL_LIMIT, rans.SYMBOL_LIMIT)
+        coded, levels = symbols.int().cpu().numpy(), self.gaussian.level(scale).cpu().numpy()
+        self.symbols.append(coded)
+        self.strings.append([rans.encode(s, i, self.tables) for s, i in zip(coded, levels, strict=True)])
+        return symbols + mean
+
+
+class Read:
+    """A file is read. A missing group is the one whose symbols are all zero.
+
+    Args:
+        strings: per group a byte string per image; None from the first missing group on.
+    """
+
+    def __init__(self, gaussian: LatentGaussian, tables: rans.Tables, strings: list[list[bytes] | None]) -> None:
+        self.gaussian, self.tables, self.strings = gaussian, tables, strings
+        self.symbols: list[np.ndarray] = []
+
+    def __call__(self, group: int, y: None, mean: Tensor, scale: Tensor) -> Tensor:
+        strings = self.strings[group]
+        if strings is None:
+            symbols = np.zeros(mean.shape, dtype=np.int32)
+        else:
+            levels = self.gaussian.level(scale).cpu().numpy()
+            try:
+                symbols = np.stack([rans.decode(s, i, self.tables) for s, i in zip(strings, levels, strict=True)])
+            except CcaError as error:
+                raise CcaError(f"group {group + 1}: {error}") from error
+        self.symbols.append(symbols)
+        return torch.from_numpy(symbols).to(mean) + mean

@@ -1,0 +1,124 @@
+"""Presets: one frozen dataclass says everything about a model's shape.
+
+`paper` is the released model of Han et al. (NeurIPS 2024); `small` is what ships and trains on two CPU cores;
+`tiny` trains live in a notebook. A preset is stored beside the weights, as JSON.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+from ccalib.errors import CcaError
+from ccalib.model.groups import group_sizes
+
+
+@dataclasses.dataclass(frozen=True)
+class Preset:
+    """The shape of a codec. Widths are channels; a block pair is (residual bottlenecks, NAF blocks).
+
+    Attributes:
+        widths: channels at H/2, H/4 and H/8.
+        blocks: (bottlenecks, NAF blocks) after each of the first three analysis convolutions; synthesis mirrors them.
+        attention: channel attention (a global mean) inside the transforms' NAF blocks.
+        latent: M, channels of y at H/16.
+        hyper: N, channels of z at H/64.
+        hyper_widths: hidden channels of hyper analysis, as (after the first, after the second convolution).
+        hyper_out: channels of the hyper synthesis; for `paper` both outputs have M.
+        groups, k: number of channel groups and the exponent of their sizes (DESIGN 1).
+        context_width, context_blocks: width and depth of a context's trunk.
+        head_widths: hidden channels of the heads.
+        split_context: `paper`'s separate NAF trunks for mean and scale; otherwise one convolutional trunk for both,
+            heads that give a log-scale, and an entropy path that runs in exact arithmetic (DESIGN 6).
+        klt: the linear path beside the transforms (DESIGN 2).
+        qualities: Q; gains are learned at 0, 1, ... Q. 0 is the paper's fixed-rate model without gains.
+        lambdas: the range of lambda, lowest at quality 0, log-spaced.
+    """
+
+    name: str
+    widths: tuple[int, int, int] = (192, 224, 256)
+    blocks: tuple[tuple[int, int], ...] = ((3, 4), (3, 4), (3, 4))
+    attention: bool = True
+    latent: int = 320
+    hyper: int = 192
+    hyper_widths: tuple[int, int] = (256, 256)
+    hyper_out: int = 320
+    groups: int = 5
+    k: float = 1.7
+    context_width: int = 224
+    context_blocks: int = 4
+    head_widths: tuple[int, ...] = (224, 128)
+    split_context: bool = True
+    klt: bool = False
+    qualities: int = 0
+    lambdas: tuple[float, float] = (0.013, 0.013)
+
+    def __post_init__(self) -> None:
+        group_sizes(self.latent, self.groups, self.k)  # refuses an impossible schedule here, not in a layer
+        if not 0 < self.lambdas[0] <= self.lambdas[1]:
+            raise CcaError(f"preset {self.name}: lambdas must be positive and increasing, not {self.lambdas}")
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Channels of each group."""
+        return group_sizes(self.latent, self.groups, self.k)
+
+    @property
+    def exact(self) -> bool:
+        """Whether coding runs the entropy path in exact arithmetic (DESIGN 6)."""
+        return not self.split_context
+
+    @property
+    def reference_lambda(self) -> float:
+        """Geometric mean of the range of lambda: where all gains start at 1."""
+        return (self.lambdas[0] * self.lambdas[1]) ** 0.5
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Preset:
+        def freeze(value):
+            return tuple(freeze(v) for v in value) if isinstance(value, list) else value
+
+        try:
+            return cls(**{key: freeze(value) for key, value in json.loads(text).items()})
+        except (TypeError, ValueError) as error:
+            raise CcaError(f"preset: cannot be read ({error})") from error
+
+
+PAPER = Preset("paper")
+
+SMALL = Preset(
+    "small",
+    widths=(32, 64, 128),
+    blocks=((0, 0), (1, 1), (1, 2)),
+    attention=False,
+    latent=192,
+    hyper=96,
+    hyper_widths=(96, 96),
+    hyper_out=128,
+    context_width=80,
+    context_blocks=2,
+    head_widths=(80,),
+    split_context=False,
+    klt=True,
+    qualities=6,
+    lambdas=(0.0018, 0.05),
+)
+
+TINY = dataclasses.replace(
+    SMALL,
+    name="tiny",
+    widths=(16, 32, 64),
+    blocks=((0, 0), (0, 0), (1, 1)),
+    latent=96,
+    hyper=48,
+    hyper_widths=(64, 48),
+    hyper_out=64,
+    context_width=48,
+    context_blocks=1,
+    head_widths=(48,),
+)
+
+PRESETS = {preset.name: preset for preset in (PAPER, SMALL, TINY)}

@@ -1,0 +1,138 @@
+"""`ccalib train`: options, and what they mean together."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import shlex
+import sys
+from pathlib import Path
+
+from ccalib.errors import CcaError
+
+SETTINGS = {
+    "loss": (str, "plain, honest or released (DESIGN 4)"),
+    "alpha": (float, "weight of the CCA term of the honest loss"),
+    "alpha_fall": (float, "share of the steps over which alpha falls to 0; 0 keeps it constant"),
+    "seed": (int, "same seed: same initial weights, crops, qualities and noise"),
+    "batch": (int, "crops per step and process"),
+    "crop": (int, "side of the crops in pixels, a multiple of 64"),
+    "lr": (float, "learning rate of Adam"),
+    "klt_rate": (float, "factor of the learning rate for the KLT weights"),
+    "gain_rate": (float, "factor of the learning rate for the gains"),
+    "clip": (float, "largest norm of the gradient"),
+    "ema": (float, "decay of the weights' exponential average"),
+    "weight_power": (float, "each image's loss is weighted by lambda to minus this"),
+    "warmup": (int, "steps of warm-up"),
+    "decay": (float, "share of the steps in which the rate falls to 0"),
+    "log_every": (int, "steps per line of the log"),
+    "checkpoint_minutes": (float, "minutes between checkpoints"),
+    "validate_minutes": (float, "minutes between validations; 0: at the end only"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photos", type=Path, help="folder of photographs")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
+    parser.add_argument("--preset", default="small", help="tiny, small or paper (default: small)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="wall-clock minutes, turned into steps once from measured speed")
+    length.add_argument("--steps", type=int, help="steps instead of minutes")
+    origin = parser.add_mutually_exclusive_group()
+    origin.add_argument("--resume", action="store_true", help="go on exactly where the run in --run stopped")
+    origin.add_argument("--continue-from", type=Path, metavar="CHECKPOINT", help="more constant phase, then decay")
+    origin.add_argument("--decay-from", type=Path, metavar="CHECKPOINT", help="decay at once, to a finished model")
+    parser.add_argument("--validation", type=Path, help="list of names to hold out (default: one photograph in 16)")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (default: %(default)s)")
+    parser.add_argument("--export", type=Path, help="where the weights go (default: RUN/PRESET.safetensors)")
+    parser.add_argument("--bf16", choices=("auto", "on", "off"), default="auto", help="transforms in bfloat16")
+    parser.add_argument("--threads", type=int, help="threads of this process (default: all cores)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    for name, (kind, text) in SETTINGS.items():
+        parser.add_argument("--" + name.replace("_", "-"), type=kind, help=text)
+
+
+def has_bf16() -> bool:
+    """Whether the processor or GPU multiplies bfloat16 in hardware."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def prepare_process(threads: int | None) -> None:
+    """Before the first tensor operation: without flushed denormals early training slows several times over."""
+    import numpy as np
+    import torch
+
+    np.finfo(np.float32), np.finfo(np.float64)  # numpy looks at denormals once, and warns when they are flushed
+    torch.set_flush_denormal(True)
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, export, say what came out."""
+    prepare_process(args.threads)
+    from ccalib.model.presets import PRESETS, Preset
+    from ccalib.training import checkpoint, export
+    from ccalib.training.data import load_photos, split
+    from ccalib.training.loop import Settings, Stopped, Trainer
+    from ccalib.training.schedule import Plan, plan_for
+
+    origin = args.run / "last.pt" if args.resume else args.continue_from or args.decay_from
+    if not args.resume and (args.run / "last.pt").exists():
+        raise CcaError(f"{args.run}: holds a run already; add --resume to go on, or choose another --run")
+    state = checkpoint.load(origin) if origin else None
+    chosen = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+    plan, minutes = None, args.minutes
+    if state is not None:
+        preset, settings = Preset.from_json(state["preset"]), Settings(**state["settings"])
+        settings = settings if args.resume else dataclasses.replace(settings, **chosen)
+        plan = Plan(**state["plan"]) if args.resume and state["plan"] else None
+        minutes = state["minutes"] if args.resume and plan is None else minutes
+        if not args.resume and state["plan"] and state["step"] > state["plan"]["decay_start"]:
+            raise CcaError(f"{origin}: its learning rate has begun to fall; take a checkpoint of the constant phase")
+    else:
+        if args.preset not in PRESETS:
+            raise CcaError(f"--preset: one of {', '.join(PRESETS)}, not {args.preset}")
+        bf16 = has_bf16() if args.bf16 == "auto" else args.bf16 == "on"
+        preset, settings = PRESETS[args.preset], Settings(bf16=bf16, **chosen)
+    if settings.loss not in ("plain", "honest", "released"):
+        raise CcaError(f"--loss: plain, honest or released, not {settings.loss}")
+    if settings.crop % 64 or settings.crop <= 0:
+        raise CcaError(f"--crop: a multiple of 64, not {settings.crop}")
+    if plan is None:
+        if args.steps is None and minutes is None:
+            raise CcaError("how long? give --minutes or --steps")
+        done = state["step"] if state else 0
+        constant = args.decay_from is None
+        if args.steps is not None:
+            plan = plan_for(args.steps, settings.warmup, settings.decay, done, constant)
+
+    train, held = split(args.photos, args.validation)
+    photos = load_photos(train, args.cache, settings.crop, not args.quiet)
+    validation = load_photos(held, args.cache, 64, not args.quiet) if held else None
+    for line in photos.skipped:
+        print(f"skipped: {line}", file=sys.stderr)
+    trainer = Trainer(
+        args.run, preset, photos, settings, plan=plan, minutes=minutes, state=state, resume=args.resume,
+        decay_only=args.decay_from is not None, validation=validation, progress=not args.quiet,
+    )  # fmt: skip
+    if trainer.main:
+        with open(args.run / "commands.txt", "a") as file:
+            file.write("ccalib " + shlex.join(sys.argv[1:]) + "\n")
+        print(f"{len(photos)} photographs, {len(photos.skipped)} skipped; settings {json.dumps(dataclasses.asdict(settings))}")
+    try:
+        codec = trainer.train()
+    except Stopped as stopped:
+        print(f"{args.run}: {stopped}", file=sys.stderr)
+        return 130
+    if trainer.main:
+        path = args.export or args.run / f"{preset.name}.safetensors"
+        export.export(codec, path, args.run, trainer, args.photos)
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, fingerprint {codec.fingerprint}")
+    return 0

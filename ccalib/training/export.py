@@ -1,0 +1,41 @@
+"""From a finished run to weights that ship: the file, its log, and what the model card says."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import shutil
+from pathlib import Path
+
+import torch
+
+from ccalib import weights
+from ccalib.model.codec import Codec
+
+
+def hardware() -> str:
+    """Processor, threads and accelerator, for labels beside measured figures."""
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        model = lines[0] if lines else model
+    accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    return f"{model}, {torch.get_num_threads()} threads, {accelerator}"
+
+
+def export(codec: Codec, path: Path, run: Path, trainer, photos: Path) -> None:
+    """Write the averaged codec of a run to `path`, and the run's log beside it."""
+    commands = (run / "commands.txt").read_text().splitlines() if (run / "commands.txt").exists() else []
+    card = {
+        "data": f"{len(trainer.photos)} photographs of {photos.name}",
+        "steps": trainer.step,
+        "minutes": round(trainer.seconds / 60, 1),
+        "hardware": hardware(),
+        "torch": torch.__version__,
+        "commands": commands,
+        "settings": dataclasses.asdict(trainer.settings),
+    }
+    weights.save(codec, path, card)
+    if (run / "log.jsonl").exists():
+        shutil.copyfile(run / "log.jsonl", path.with_suffix(".log.jsonl"))

@@ -1,0 +1,266 @@
+"""The training loop: crops → objective → one backward pass → clip → step → average → log, checkpoint.
+
+    ccalib train PHOTOS --run runs/a --minutes 60      a plan of warm-up, constant rate, linear decay
+    ccalib train PHOTOS --run runs/a --resume          goes on after Ctrl-C, a kill, a crash: bit for bit
+    ccalib train PHOTOS --run runs/b --decay-from runs/a/constant.pt --minutes 20
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import signal
+import time
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from tqdm import tqdm
+
+from ccalib.errors import CcaError
+from ccalib.model.codec import Codec
+from ccalib.model.presets import Preset
+from ccalib.training import checkpoint
+from ccalib.training.data import Crops, Photos
+from ccalib.training.losses import Objective
+from ccalib.training.schedule import Plan, plan_for
+from ccalib.training.start import new_codec, seeded
+from ccalib.training.validate import validate
+
+TIMED_STEPS = (10, 30)  # between these steps the speed is measured that turns minutes into steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What decides a run's result besides preset, photographs and plan. Stored in each checkpoint."""
+
+    loss: str = "plain"
+    alpha: float = 0.0
+    alpha_fall: float = 0.0
+    seed: int = 0
+    batch: int = 8
+    crop: int = 128
+    lr: float = 1e-3
+    klt_rate: float = 0.02  # factors of lr
+    gain_rate: float = 0.1
+    quantile_lr: float = 1e-2
+    clip: float = 1.0
+    ema: float = 0.999
+    weight_power: float = 0.5
+    warmup: int = 200
+    decay: float = 0.3
+    bf16: bool = False
+    log_every: int = 50
+    checkpoint_minutes: float = 5.0
+    validate_minutes: float = 0.0  # 0: at the end only
+
+
+class Stopped(Exception):
+    """Ctrl-C or SIGTERM, after a checkpoint was written."""
+
+
+def optimizers(objective: Objective, settings: Settings) -> dict[str, torch.optim.Optimizer]:
+    """`codec`, `quantiles`, and for the honest loss `auxiliary`: each parameter is in exactly one."""
+    quantiles, klt, gains, rest, auxiliary = [], [], [], [], []
+    for name, p in objective.named_parameters():
+        own = name.startswith("auxiliary.") and settings.loss == "honest"
+        part = name.split(".")[1]
+        home = auxiliary if own else {"klt": klt, "gains": gains}.get(part, rest)
+        (quantiles if name.endswith("quantiles") else home).append(p)
+    groups = [{"params": rest, "lr": settings.lr}]
+    groups += [{"params": klt, "lr": settings.lr * settings.klt_rate}] if klt else []
+    groups += [{"params": gains, "lr": settings.lr * settings.gain_rate}] if gains else []
+    result = {"codec": torch.optim.Adam(groups, fused=True)}
+    result["quantiles"] = torch.optim.Adam([{"params": quantiles, "lr": settings.quantile_lr}])
+    if auxiliary:
+        result["auxiliary"] = torch.optim.Adam([{"params": auxiliary, "lr": settings.lr}], fused=True)
+    return result
+
+
+class Trainer:
+    """One run in one folder: `last.pt`, `constant.pt` (end of the constant phase), `log.jsonl`.
+
+    Args:
+        plan: None to measure the speed first and plan for `minutes`.
+        state: a checkpoint to start from; `resume` if it is this run's own.
+        decay_only: the measured plan has no constant phase.
+    """
+
+    def __init__(
+        self, run: Path, preset: Preset, photos: Photos, settings: Settings, *, plan: Plan | None = None,
+        minutes: float | None = None, state: dict | None = None, resume: bool = False, decay_only: bool = False,
+        validation: Photos | None = None, progress: bool = True,
+    ) -> None:  # fmt: skip
+        self.run, self.preset, self.photos, self.settings = run, preset, photos, settings
+        self.plan, self.minutes, self.validation, self.progress = plan, minutes, validation, progress
+        self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        codec = new_codec(preset, photos if state is None else None, settings.seed)
+        objective = Objective(codec, settings.loss, settings.weight_power)
+        if objective.auxiliary is not None:
+            seeded(objective.auxiliary, settings.seed + 1)
+        objective = objective.to(self.accelerator.device, memory_format=torch.channels_last)
+        codec.bf16 = settings.bf16
+        self.objective = objective
+        self.optimizers = optimizers(objective, settings)
+        self.average = AveragedModel(codec, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
+        self.rates = {name: [g["lr"] for g in o.param_groups] for name, o in self.optimizers.items()}
+        self.step, self.seconds, self.decay_only = 0, 0.0, decay_only
+        if state is not None:
+            self._restore(state, resume)
+        self.wrapped, *prepared = self.accelerator.prepare(objective, *self.optimizers.values())
+        self.prepared = dict(zip(self.optimizers, prepared, strict=True))
+        self.first = self.step if not resume or self.plan is None else 0  # where the timing of a plan counts from
+        self.crops = Crops(photos, preset, settings.crop, settings.batch, settings.seed, self.accelerator.num_processes)
+        self.main = self.accelerator.is_main_process
+        self._signal: int | None = None
+        if self.main:
+            run.mkdir(parents=True, exist_ok=True)
+
+    # ---- state ------------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict:
+        return {
+            "preset": self.preset.to_json(),
+            "settings": dataclasses.asdict(self.settings),
+            "plan": dataclasses.asdict(self.plan) if self.plan else None,
+            "minutes": self.minutes,
+            "photos": self.photos.fingerprint,
+            "step": self.step,
+            "seconds": self.seconds,
+            "objective": self.objective.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
+        }
+
+    def _restore(self, state: dict, resume: bool) -> None:
+        if state["photos"] != self.photos.fingerprint and resume:
+            raise CcaError("photographs: not the ones that this run was started with; --resume needs the same folder")
+        strict = state["settings"]["loss"] == self.settings.loss  # another loss forks: its auxiliary model starts anew
+        self.objective.load_state_dict(state["objective"], strict=strict)
+        self.average.load_state_dict(state["average"])
+        for name, optimizer in self.optimizers.items():
+            if name in state["optimizers"] and (strict or name == "quantiles"):
+                optimizer.load_state_dict(state["optimizers"][name])
+        self.step, self.seconds = state["step"], state["seconds"]
+
+    def save(self, name: str = "last.pt") -> None:
+        if self.main:
+            checkpoint.save(self.run / name, self.state())
+
+    # ---- the loop ---------------------------------------------------------------------------------------------------
+
+    def train(self) -> Codec:
+        """Train to the end of the plan and give the averaged codec.
+
+        Raises:
+            Stopped: after Ctrl-C or SIGTERM, with a checkpoint written.
+            CcaError: a loss that isn't finite; the last checkpoint is left as it was.
+        """
+        handlers = {s: signal.signal(s, self._remember) for s in (signal.SIGINT, signal.SIGTERM)}
+        log = checkpoint.Log(self.run / "log.jsonl", self.step) if self.main else None
+        try:
+            return self._train(log)
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            if log:
+                log.close()
+
+    def _remember(self, number: int, frame) -> None:
+        self._signal = number
+
+    def _train(self, log: checkpoint.Log | None) -> Codec:
+        s, window, clipped = self.settings, [], 0
+        began = saved = validated = last = time.monotonic()
+        before = self.seconds
+        bar = tqdm(total=self.plan.total if self.plan else None, initial=self.step, unit="step",
+                   disable=None if self.progress and self.main else True, dynamic_ncols=True)  # fmt: skip
+        self.objective.train()
+        while self.plan is None or self.step < self.plan.total:
+            terms, norm = self._step()
+            self.step += 1
+            window.append(terms)
+            clipped += norm > s.clip
+            now = time.monotonic()
+            self.seconds = before + now - began
+            if self.plan is None:
+                self._plan(now)
+                bar.total = self.plan.total if self.plan else None
+            if self.step % s.log_every == 0 and self.main:
+                entry = _summary(window) | {"clipped": clipped / len(window), "norm": norm, "lr": self._rate() * s.lr}
+                entry |= {"steps_per_second": len(window) / (now - last), "seconds": self.seconds}
+                log.write(kind="train", step=self.step, **entry)
+                bar.set_postfix(loss=f"{entry['loss']:.3f}", bpp=f"{sum(entry['groups']) + entry['rate_z']:.3f}")
+                window, clipped, last = [], 0, now
+            bar.update()
+            if self.plan and self.step == self.plan.decay_start:
+                self.save("constant.pt")
+            if s.validate_minutes and now - validated > 60 * s.validate_minutes:
+                self._validate(log)
+                validated = last = time.monotonic()
+            if self._signal is not None or now - saved > 60 * s.checkpoint_minutes:
+                self.save()
+                saved = now
+            if self._signal is not None:
+                raise Stopped(f"stopped at step {self.step}; go on with --resume")
+        self.save()
+        bar.close()
+        self._validate(log)
+        return self.averaged()
+
+    def _step(self) -> tuple[dict, float]:
+        factor = self._rate()
+        for name, optimizer in self.optimizers.items():
+            for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
+                group["lr"] = rate * factor
+        x, quality = (t.to(self.accelerator.device) for t in self.crops.at(self.step, self.accelerator.process_index))
+        s = self.settings
+        alpha = self.plan.alpha(self.step, s.alpha, s.alpha_fall) if self.plan else s.alpha
+        total, terms = self.wrapped(x, quality, alpha)
+        if not math.isfinite(total.item()):
+            raise CcaError(
+                f"loss: not finite at step {self.step}. The last checkpoint is untouched; "
+                f"try --resume with a lower --lr (now {self.settings.lr}) or --clip (now {self.settings.clip})"
+            )
+        self.accelerator.backward(total)
+        norm = 0.0
+        for name, optimizer in self.prepared.items():
+            if name != "quantiles":
+                parameters = [p for g in self.optimizers[name].param_groups for p in g["params"]]
+                clipped = self.accelerator.clip_grad_norm_(parameters, self.settings.clip)
+                norm = float(clipped) if name == "codec" else norm
+            optimizer.step()
+            optimizer.zero_grad()
+        self.average.update_parameters(self.objective.codec)
+        return terms, norm
+
+    def _rate(self) -> float:
+        return self.plan.rate(self.step) if self.plan else min((self.step + 1) / max(self.settings.warmup, 1), 1.0)
+
+    def _plan(self, now: float) -> None:
+        """Turn minutes into steps, once, from the measured speed; all processes take the first one's plan."""
+        first, last = TIMED_STEPS
+        done = self.step - self.first
+        if done == first:
+            self._timed = now
+        elif done == last:
+            speed = (last - first) / (now - self._timed)
+            steps = max(round(self.minutes * 60 * speed), last + 1)
+            plan = plan_for(steps, self.settings.warmup, self.settings.decay, self.first, not self.decay_only)
+            self.plan = Plan(*broadcast_object_list([dataclasses.astuple(plan)])[0])
+
+    def averaged(self) -> Codec:
+        """The exponential average of the weights: what is evaluated and exported."""
+        return self.average.module
+
+    def _validate(self, log: checkpoint.Log | None) -> None:
+        if self.main and self.validation is not None and len(self.validation):
+            result = validate(self.averaged(), self.validation, progress=self.progress)
+            log.write(kind="validation", step=self.step, seconds=self.seconds, **result)
+
+
+def _summary(window: list[dict]) -> dict:
+    """Means of the terms over a window of steps, as numbers and lists of numbers."""
+    return {name: torch.stack([t[name] for t in window]).mean(dim=0).tolist() for name in window[0]}

@@ -1,0 +1,120 @@
+"""The three losses (DESIGN 4), per pixel, in bits and in MSE on the 0…255 scale.
+
+- plain:    R_y + R_z + λD
+- released: 0.05 D + β(R_y + R_z) + (R_y − R_aux) + Σ p_aux (−log₂ p_fact), divided by 1 + β, with β = 0.05/λ − 1
+- honest:   R_y + R_z + λD + α(R_y − R_aux), while the auxiliary model minimizes R_aux on its own
+
+R_y − R_aux is minus the paper's information gain (its Eqs 6–9).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ccalib.model.codec import Auxiliary, Codec
+from ccalib.model.coders import Noisy
+from ccalib.model.gains import lambda_of
+
+KINDS = ("plain", "honest", "released")
+RELEASED_LAMBDA = 0.05
+
+
+def bits(likelihood: Tensor, sizes: tuple[int, ...] | None = None) -> Tensor:
+    """Bits per image: B×C×h×w likelihoods → B, or B×G with the channels split into groups."""
+    per_channel = -torch.log2(likelihood).sum(dim=(2, 3))  # B×C
+    if sizes is None:
+        return per_channel.sum(dim=1)
+    return torch.stack([group.sum(dim=1) for group in per_channel.split(sizes, dim=1)], dim=1)
+
+
+def distortion(x: Tensor, x_hat: Tensor) -> Tensor:
+    """Mean squared error per image on the 0…255 scale: B×3×H×W in [0, 1] → B."""
+    return (x - x_hat).square().mean(dim=(1, 2, 3)) * 255**2
+
+
+def plain(rate_y: Tensor, rate_z: Tensor, d: Tensor, lam: Tensor) -> Tensor:
+    """R_y + R_z + λD."""
+    return rate_y + rate_z + lam * d
+
+
+def honest(rate_y: Tensor, rate_z: Tensor, d: Tensor, lam: Tensor, gap: Tensor, alpha: float) -> Tensor:
+    """R_y + R_z + λD + α·gap, gap = R_y − R_aux summed from the second group."""
+    return plain(rate_y, rate_z, d, lam) + alpha * gap
+
+
+def released(rate_y, rate_z, d, rate_aux, cross, beta) -> Tensor:
+    """What the authors' training code minimizes; `cross` is Σ p_aux (−log₂ p_fact) per pixel."""
+    return RELEASED_LAMBDA * d + beta * (rate_y + rate_z) + (rate_y - rate_aux) + cross
+
+
+class Objective(nn.Module):
+    """Codec, auxiliary model and loss as one module, so that several processes average all gradients at once.
+
+    Args:
+        kind: one of `KINDS`.
+        weight_power: each image's loss is weighted by (λ/λ_ref)^−power; 0.5 keeps high rates from ruling the sum.
+    """
+
+    def __init__(self, codec: Codec, kind: str, weight_power: float = 0.5) -> None:
+        super().__init__()
+        if kind not in KINDS:
+            raise ValueError(f"loss: one of {KINDS}, not {kind}")
+        self.codec, self.kind, self.weight_power = codec, kind, weight_power
+        self.auxiliary = None if kind == "plain" else Auxiliary(codec.preset, released=kind == "released")
+
+    def forward(self, x: Tensor, quality: Tensor, alpha: float = 0.0) -> tuple[Tensor, dict[str, Tensor]]:
+        """Total loss of a batch, and its terms (means over the batch, detached).
+
+        The total is the codec's loss, plus the auxiliary model's own (honest), plus that of the quantiles of z. Their
+        gradients fall on different parameters, so one backward pass serves all three.
+        """
+        preset = self.codec.preset
+        out = self.codec(x, quality)
+        pixels = x.shape[2] * x.shape[3]
+        groups = bits(out["likelihoods"]["y"], preset.sizes) / pixels  # B×G
+        rate_y, rate_z = groups.sum(dim=1), bits(out["likelihoods"]["z"]) / pixels
+        d, lam = distortion(x, out["x_hat"]), lambda_of(preset, quality)
+        terms = {"groups": groups, "rate_z": rate_z, "distortion": d, "plain": plain(rate_y, rate_z, d, lam)}
+        loss, own = terms["plain"], 0.0
+        if self.kind == "honest":
+            frozen = {name: p.detach() for name, p in self.auxiliary.named_parameters()}
+            gap = (groups - self._auxiliary(out, frozen)[0] / pixels)[:, 1:].sum(dim=1)
+            loss = honest(rate_y, rate_z, d, lam, gap, alpha)
+            own_rates = self._auxiliary(_detached(out), None)[0] / pixels
+            own = own_rates.sum(dim=1).mean()
+            terms |= {"gap": gap, "auxiliary": own_rates}
+        elif self.kind == "released":
+            aux_groups, likelihood = self._auxiliary(out, None)
+            _, factorized = self.auxiliary.y_prior(out["y"])
+            cross = (likelihood * -torch.log2(factorized)).sum(dim=(1, 2, 3)) / pixels
+            beta = RELEASED_LAMBDA / lam - 1
+            rate_aux = aux_groups.sum(dim=1) / pixels
+            loss = released(rate_y, rate_z, d, rate_aux, cross, beta) / (1 + beta)
+            terms |= {"gap": rate_y - rate_aux, "auxiliary": aux_groups / pixels, "cross": cross}
+        weight = (lam / preset.reference_lambda) ** -self.weight_power
+        total = (weight * loss).mean()
+        terms |= {"loss": total}
+        quantiles = self.codec.z_prior.loss()
+        if self.auxiliary is not None and self.auxiliary.y_prior is not None:
+            quantiles = quantiles + self.auxiliary.y_prior.loss()
+        return total + own + quantiles, {name: t.detach().mean(dim=0) for name, t in terms.items()}
+
+    def _auxiliary(self, out: dict, parameters: dict | None) -> tuple[Tensor, Tensor]:
+        """Bits per group (B×G) and likelihoods of the auxiliary model, with its own or the given parameters."""
+        coder = Noisy(self.codec.gaussian, out["noisy"], self.codec.preset.sizes)
+        arguments = (out["hyper"], coder, out["y"], out["decoded"])
+        if parameters is None:
+            likelihood = self.auxiliary(*arguments)
+        else:
+            likelihood = functional_call(self.auxiliary, parameters, arguments)
+        return bits(likelihood, self.codec.preset.sizes), likelihood
+
+
+def _detached(value):
+    if isinstance(value, Tensor):
+        return value.detach()
+    if isinstance(value, dict):
+        return {k: _detached(v) for k, v in value.items()}
+    return type(value)(map(_detached, value)) if isinstance(value, (tuple, list)) else value
