@@ -1,9 +1,9 @@
 """ccalib: a course in learned image compression around one real codec.
 
-    data = ccalib.encode("photo.png", quality=3)   # bytes of a .cca file
-    image = ccalib.decode(data)                    # a Pillow image
-    info = ccalib.inspect(data)                    # header and bytes per group
-    codec = ccalib.load("small")                   # the model, a torch module
+data = ccalib.encode("photo.png", quality=3)   # bytes of a .cca file
+image = ccalib.decode(data)                    # a Pillow image
+info = ccalib.inspect(data)                    # header and bytes per group
+codec = ccalib.load("small")                   # the model, a torch module
 """
 
 from __future__ import annotations

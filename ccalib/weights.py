@@ -53,7 +53,9 @@ def save(codec: Codec, path: Path, card: dict | None = None) -> str:
             if codec.preset.exact and name.startswith("path."):
                 stored[name] = (p / exact.WEIGHT_STEP).to(torch.int16)
             else:
-                stored[name] = p.to(torch.float16 if p.numel() >= HALF_FROM and not name.startswith("z_prior") else p.dtype)
+                stored[name] = p.to(
+                    torch.float16 if p.numel() >= HALF_FROM and not name.startswith("z_prior") else p.dtype
+                )
                 p.copy_(stored[name].float())
             stored[name] = stored[name].detach().contiguous().cpu()
     codec.eval()
@@ -107,7 +109,9 @@ def find(model: str | Path) -> Path:
             if metadata(file).get("fingerprint") == str(model):
                 return file
     looked = ", ".join(str(f) for f in folders())
-    raise CcaError(f"weights: no model with name or fingerprint {model} in {looked} (set CCALIB_DATA to look elsewhere)")
+    raise CcaError(
+        f"weights: no model with name or fingerprint {model} in {looked} (set CCALIB_DATA to look elsewhere)"
+    )
 
 
 def metadata(path: Path) -> dict[str, str]:

@@ -73,8 +73,8 @@ def decode(
     for segment, values in list(zip(info.segments, symbols, strict=True))[: wanted + 1]:
         if container.symbols_crc(values) != segment.symbols_crc:
             raise CcaError(
-                f"{name}: {segment.name}: decoded to other symbols than were encoded; this machine's arithmetic differs "
-                "from the encoder's, or the file was forged"
+                f"{name}: {segment.name}: decoded to other symbols than were encoded; this machine's arithmetic "
+                "differs from the encoder's, or the file was forged"
             )
     return images.from_tensor(x_hat[:, :, : info.height, : info.width])
 

@@ -62,7 +62,8 @@ class Codec(nn.Module):
 
     def synthesize(self, y_hat: Tensor, quality: Tensor | None = None) -> Tensor:
         """x̂, not clamped: B×M×H/16×W/16 → B×3×H×W."""
-        y_hat = y_hat.float()
+        # one layout, so that a decoder's floats are the encoder's whatever the tensors went through
+        y_hat = y_hat.float().contiguous(memory_format=torch.channels_last)
         if self.gains is not None:
             y_hat = y_hat * self.gains.inverse_gain(quality)
         with self._autocast(y_hat):

@@ -20,7 +20,6 @@ from ccalib.model.entropy import LatentGaussian
 from ccalib.model.layers import ste_round
 
 
-
 class Noisy:
     """Training: likelihoods see additive uniform noise, readers see straight-through rounding.
 

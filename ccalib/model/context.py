@@ -1,8 +1,8 @@
 """The networks that predict group i from the hyper output and the decoded groups it may read.
 
-    hyper output ─┐
-    ŷ_1 … ŷ_{i−1} ┴─► trunk ─┬─► head ─► mean, scale of group i
-                             └─► (+ quantized y_i) ─► residual head ─► ½·tanh ─► added to the quantized y_i
+hyper output ─┐
+ŷ_1 … ŷ_{i−1} ┴─► trunk ─┬─► head ─► mean, scale of group i
+                         └─► (+ quantized y_i) ─► residual head ─► ½·tanh ─► added to the quantized y_i
 """
 
 from __future__ import annotations

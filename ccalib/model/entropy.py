@@ -94,7 +94,7 @@ class LatentGaussian(GaussianConditional):
         return torch.floor((scale - math.log(SCALE_MIN)) / self.step + 0.5).clamp(0, SCALE_LEVELS - 1).int()
 
     def likelihood(self, values: Tensor, mean: Tensor, scale: Tensor, coded: bool = False) -> Tensor:
-        """P(value) over a unit interval, at least 1e-9. With `coded`, at the level of the table that the coder takes."""
+        """P(value) over a unit interval, ≥ 1e-9. With `coded`, at the level of the table that the coder takes."""
         if coded and self.log_scale:
             scale = self.scale_table.to(values)[self.level(scale).long()]
         elif self.log_scale:

@@ -1,4 +1,7 @@
-"""One model, every rate: a gain per channel and quality (Cui et al., "Asymmetric Gained Deep Image Compression", 2021)."""
+"""One model, every rate: a gain per channel and quality.
+
+Cui et al., "Asymmetric Gained Deep Image Compression With Continuous Rate Adaptation", CVPR 2021.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def stored_quality(preset: Preset, quality: float) -> int:
 class Gains(nn.Module):
     """Q + 1 learned pairs of log-gains, interpolated linearly between integer qualities.
 
-    Pair q starts at √(λ_q/λ_ref) for every channel (the step that high-rate theory wants), its inverse at the reciprocal.
+    Pair q starts at √(λ_q/λ_ref) for every channel, as high-rate theory wants, and its inverse at the reciprocal.
     """
 
     def __init__(self, preset: Preset) -> None:

@@ -16,7 +16,9 @@ def group_sizes(channels: int, groups: int, k: float) -> tuple[int, ...]:
         CcaError: the last group can't give so much and stay the largest.
     """
     if groups < 1 or channels < SMALLEST_GROUP * groups:
-        raise CcaError(f"groups: {groups} groups of at least {SMALLEST_GROUP} channels don't fit into {channels} channels")
+        raise CcaError(
+            f"groups: {groups} groups of at least {SMALLEST_GROUP} channels don't fit into {channels} channels"
+        )
     if k < 0:
         raise CcaError(f"k: must be at least 0, not {k}")
     total = sum(i**k for i in range(1, groups + 1))

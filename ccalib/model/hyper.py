@@ -1,6 +1,6 @@
 """The hyperprior's two transforms (Ballé et al., 2018; Minnen et al., 2018).
 
-    y ──► h_a ──► z ──► ẑ ──► h_s ──► hyper output ──► contexts
+y ──► h_a ──► z ──► ẑ ──► h_s ──► hyper output ──► contexts
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Analysis, synthesis and the linear path beside them.
 
-    x ──► g_a ──► (+) ──► y          ŷ ──► g_s ──► (+) ──► x̂
-    └──► KLT ─────┘                  └──► KLT⁻¹ ───┘          (`small` and `tiny`)
+x ──► g_a ──► (+) ──► y          ŷ ──► g_s ──► (+) ──► x̂
+└──► KLT ─────┘                  └──► KLT⁻¹ ───┘          (`small` and `tiny`)
 """
 
 from __future__ import annotations

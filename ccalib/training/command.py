@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     origin.add_argument("--continue-from", type=Path, metavar="CHECKPOINT", help="more constant phase, then decay")
     origin.add_argument("--decay-from", type=Path, metavar="CHECKPOINT", help="decay at once, to a finished model")
     parser.add_argument("--validation", type=Path, help="list of names to hold out (default: one photograph in 16)")
-    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (default: %(default)s)")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (default: %(default)s)"
+    )
     parser.add_argument("--export", type=Path, help="where the weights go (default: RUN/PRESET.safetensors)")
     parser.add_argument("--bf16", choices=("auto", "on", "off"), default="auto", help="transforms in bfloat16")
     parser.add_argument("--threads", type=int, help="threads of this process (default: all cores)")
@@ -125,7 +127,8 @@ def run(args: argparse.Namespace) -> int:
     if trainer.main:
         with open(args.run / "commands.txt", "a") as file:
             file.write("ccalib " + shlex.join(sys.argv[1:]) + "\n")
-        print(f"{len(photos)} photographs, {len(photos.skipped)} skipped; settings {json.dumps(dataclasses.asdict(settings))}")
+        print(f"{len(photos)} photographs, {len(photos.skipped)} skipped")
+        print(f"settings {json.dumps(dataclasses.asdict(settings))}")
     try:
         codec = trainer.train()
     except Stopped as stopped:

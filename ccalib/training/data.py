@@ -72,9 +72,7 @@ def load_photos(files: list[Path], cache: Path, smallest: int = 0, progress: boo
                     skipped.append(f"{file.name}: smaller than {smallest} pixels")
                     continue
                 out.write(pixels.tobytes())
-                index.append(
-                    {"name": file.name, "offset": offset, "height": pixels.shape[0], "width": pixels.shape[1]}
-                )
+                index.append({"name": file.name, "offset": offset, "height": pixels.shape[0], "width": pixels.shape[1]})
                 offset += pixels.size
         os.replace(temporary, data)
         temporary.write_text(json.dumps({"index": index, "skipped": skipped}))

@@ -18,7 +18,9 @@ def hardware() -> str:
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
-        lines = [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        lines = [
+            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
+        ]
         model = lines[0] if lines else model
     accelerator = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     return f"{model}, {torch.get_num_threads()} threads, {accelerator}"

@@ -1,8 +1,8 @@
 """The training loop: crops → objective → one backward pass → clip → step → average → log, checkpoint.
 
-    ccalib train PHOTOS --run runs/a --minutes 60      a plan of warm-up, constant rate, linear decay
-    ccalib train PHOTOS --run runs/a --resume          goes on after Ctrl-C, a kill, a crash: bit for bit
-    ccalib train PHOTOS --run runs/b --decay-from runs/a/constant.pt --minutes 20
+ccalib train PHOTOS --run runs/a --minutes 60      a plan of warm-up, constant rate, linear decay
+ccalib train PHOTOS --run runs/a --resume          goes on after Ctrl-C, a kill, a crash: bit for bit
+ccalib train PHOTOS --run runs/b --decay-from runs/a/constant.pt --minutes 20
 """
 
 from __future__ import annotations
@@ -127,6 +127,7 @@ class Trainer:
             "plan": dataclasses.asdict(self.plan) if self.plan else None,
             "minutes": self.minutes,
             "photos": self.photos.fingerprint,
+            "processes": self.accelerator.num_processes,
             "step": self.step,
             "seconds": self.seconds,
             "objective": self.objective.state_dict(),
@@ -135,8 +136,10 @@ class Trainer:
         }
 
     def _restore(self, state: dict, resume: bool) -> None:
-        if state["photos"] != self.photos.fingerprint and resume:
+        if resume and state["photos"] != self.photos.fingerprint:
             raise CcaError("photographs: not the ones that this run was started with; --resume needs the same folder")
+        if resume and state["processes"] != self.accelerator.num_processes:
+            raise CcaError(f"--resume: this run was started with {state['processes']} processes; use as many")
         strict = state["settings"]["loss"] == self.settings.loss  # another loss forks: its auxiliary model starts anew
         self.objective.load_state_dict(state["objective"], strict=strict)
         self.average.load_state_dict(state["average"])
@@ -200,15 +203,23 @@ class Trainer:
             if s.validate_minutes and now - validated > 60 * s.validate_minutes:
                 self._validate(log)
                 validated = last = time.monotonic()
-            if self._signal is not None or now - saved > 60 * s.checkpoint_minutes:
+            stop = self._stop()
+            if stop or now - saved > 60 * s.checkpoint_minutes:
                 self.save()
                 saved = now
-            if self._signal is not None:
+            if stop:
                 raise Stopped(f"stopped at step {self.step}; go on with --resume")
         self.save()
         bar.close()
         self._validate(log)
         return self.averaged()
+
+    def _stop(self) -> bool:
+        """Whether any process was told to stop: all leave after the same step."""
+        if self.accelerator.num_processes == 1:
+            return self._signal is not None
+        flag = torch.tensor(float(self._signal is not None), device=self.accelerator.device)
+        return self.accelerator.reduce(flag, "sum").item() > 0
 
     def _step(self) -> tuple[dict, float]:
         factor = self._rate()

@@ -1,0 +1,88 @@
+# `make lab` and `make test` need nothing set up before. `make` alone lists the targets.
+# To use an environment of your own (conda, an active venv): make test PYTHON=python
+
+VENV := .venv
+STAMP := $(VENV)/.installed
+PHOTOS ?=
+RUN ?= runs/small
+MINUTES ?= 600
+IMAGES ?= data/images
+RESULT ?= data/results/$(notdir $(IMAGES:/=)).json
+PYTEST_ARGS ?=
+LAB_ARGS ?=
+
+ifeq ($(origin PYTHON),command line)
+  READY :=
+  IN_ENV :=
+else
+  PYTHON := $(VENV)/bin/python
+  READY := $(STAMP)
+  IN_ENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+endif
+
+# Say little when most is there already.
+PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/site-packages/torch/version.py),--quiet)
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.PHONY: help .venv lab test lint notebooks train evaluate clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.venv: $(READY)  ## make the Python environment (the others do it when they need it)
+
+# Written last, so an interrupted install is taken up again. A pyenv shim can exist and yet not run, so each is tried.
+$(STAMP): pyproject.toml constraints.txt
+	@if ! $(VENV)/bin/python -m pip --version >/dev/null 2>&1; then \
+	    found=; \
+	    for python in python3.12 python3.11 python3.10 python3 python; do \
+	        if "$$python" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' \
+	            >/dev/null 2>&1; then found=$$python; break; fi; \
+	    done; \
+	    if [ -z "$$found" ]; then \
+	        echo "No suitable Python found: ccalib needs 3.10, 3.11 or 3.12, with its venv module." >&2; \
+	        echo "(compressai, the entropy coder, has no wheel for 3.13 and later, nor for Windows.) Any of these helps:" >&2; \
+	        echo "  Debian, Ubuntu   apt install python3-venv (or python3.12 python3.12-venv, if the system has it)" >&2; \
+	        echo "  macOS, Linux     conda env create -f environment.yml; conda activate ccalib; make lab PYTHON=python" >&2; \
+	        echo "  Windows          install WSL (wsl --install), and run make there" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Making $(VENV) with $$("$$found" --version); the first install downloads what README.md says."; \
+	    "$$found" -m venv --clear $(VENV); \
+	fi
+	$(VENV)/bin/python -m pip install $(PIP_ARGS) -c constraints.txt -e ".[dev]"
+	@$(VENV)/bin/python -W ignore -c "import torch, torchvision, compressai.ans"
+	@touch $(STAMP)
+
+lab: $(READY)  ## open JupyterLab on the first notebook
+	$(IN_ENV) $(PYTHON) -m jupyter lab --ServerApp.root_dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) \
+	    $(LAB_ARGS) notebooks/00_tour.ipynb
+
+test: $(READY)  ## run the tests and check the notebooks (some tests: PYTEST_ARGS="-k file")
+	$(IN_ENV) $(PYTHON) -m pytest $(PYTEST_ARGS)
+	$(IN_ENV) $(PYTHON) -m ccalib.lessons.build --check
+	$(IN_ENV) $(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/[0-9]*.ipynb
+
+lint: $(READY)  ## check the style of the code
+	$(PYTHON) -m ruff check .
+
+notebooks: $(READY)  ## build and execute notebooks/*.ipynb from notebooks/source/*.py
+	$(IN_ENV) $(PYTHON) -m ccalib.lessons.build
+
+train: $(READY)  ## train `small` in the background: make train PHOTOS=FOLDER MINUTES=600 (once more: it resumes)
+	@if [ ! -d "$(PHOTOS)" ]; then echo "make train PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi
+	@if ps -o args= -p "$$(cat "$(RUN)/pid" 2>/dev/null)" 2>/dev/null | grep -q "ccalib train"; then \
+	    echo "$(RUN): process $$(cat "$(RUN)/pid") is still at it" >&2; exit 2; fi
+	@mkdir -p "$(RUN)"
+	@resume=; if [ -f "$(RUN)/last.pt" ]; then resume=--resume; fi; \
+	    $(IN_ENV) nohup $(PYTHON) -m ccalib train "$(PHOTOS)" --run "$(RUN)" --minutes $(MINUTES) --quiet $$resume \
+	    >> "$(RUN)/output.txt" 2>&1 < /dev/null & echo $$! > "$(RUN)/pid"; \
+	    echo "Training in process $$!. Watch it: tail -f $(RUN)/output.txt $(RUN)/log.jsonl. Stop it (it saves): kill $$!"
+
+evaluate: $(READY)  ## measure the weights on a folder: make evaluate IMAGES=FOLDER
+	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(IMAGES)" -o "$(RESULT)"
+
+clean:  ## remove caches and build products (keeps .venv, runs and weights)
+	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage notebooks/.ipynb_checkpoints
+	find . -name .venv -prune -o -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

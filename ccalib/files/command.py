@@ -1,0 +1,164 @@
+"""`ccalib encode`, `ccalib decode`, `ccalib info`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ccalib.errors import CcaError
+
+
+def add_encode(parser: argparse.ArgumentParser) -> None:
+    _add_paths(parser, "images or folders of images; a last name that ends in .cca is the output")
+    parser.add_argument("-q", "--quality", type=float, default=3.0, help="0 (small) to 6 (good), any number between")
+    parser.add_argument("--model", default="small", help="name, path or fingerprint of weights (default: small)")
+
+
+def add_decode(parser: argparse.ArgumentParser) -> None:
+    _add_paths(parser, ".cca files or folders of them; a last name that ends in .png, .jpg … is the output")
+    parser.add_argument("-g", "--groups", type=int, help="decode only the first so many groups")
+    parser.add_argument("--suffix", default=".png", help="kind of image where no output is named (default: .png)")
+
+
+def add_info(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help=".cca files or folders of them")
+    parser.add_argument("--json", action="store_true", help="one JSON object per file")
+
+
+def _add_paths(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help=text)
+    parser.add_argument("-o", "--output", type=Path, help="output file, or a folder (made if needed)")
+    parser.add_argument("-f", "--force", action="store_true", help="overwrite outputs whose names were not given")
+
+
+def run_encode(args: argparse.Namespace) -> int:
+    from ccalib import images, weights
+    from ccalib.files.coding import encode, inspect, write
+
+    jobs = _jobs(args, images.find, ".cca", {".cca"})
+    codec = weights.load(args.model)
+
+    def work(source: Path, target: Path) -> str:
+        data = encode(source, args.quality, codec)
+        write(target, data)
+        return f"{source} → {target}: {len(data)} bytes, {inspect(data).bpp:.3f} bpp"
+
+    return _each(jobs, work, "encoding")
+
+
+def run_decode(args: argparse.Namespace) -> int:
+    import io
+
+    from PIL import Image
+
+    from ccalib import images
+    from ccalib.files.coding import decode, write
+
+    kinds = Image.registered_extensions()
+    if args.suffix not in kinds:
+        raise CcaError(f"--suffix: Pillow writes no {args.suffix}")
+    jobs = _jobs(args, find_cca, args.suffix, images.SUFFIXES)
+
+    def work(source: Path, target: Path) -> str:
+        if target.suffix.lower() not in kinds:
+            raise CcaError(f"{target}: Pillow writes no {target.suffix or 'file without a suffix'}")
+        image = decode(source, args.groups)
+        buffer = io.BytesIO()
+        image.save(buffer, kinds[target.suffix.lower()])
+        write(target, buffer.getvalue())
+        return f"{source} → {target}: {image.width}×{image.height}"
+
+    return _each(jobs, work, "decoding")
+
+
+def run_info(args: argparse.Namespace) -> int:
+    from ccalib.files.coding import inspect
+
+    failed = 0
+    for path in find_cca(args.paths):
+        try:
+            info = inspect(path)
+        except CcaError as error:
+            print(f"ccalib info: {error}", file=sys.stderr)
+            failed = 1
+            continue
+        if args.json:
+            entry = dataclasses.asdict(info) | {"file": str(path), "bpp": info.bpp, "dropped": info.dropped}
+            print(json.dumps(entry))
+        else:
+            print(describe(info, str(path)))
+    return failed
+
+
+def describe(info, name: str) -> str:
+    """A table whose bytes add up to the file's size."""
+    lines = [
+        f"{name}: {info.width}×{info.height}, quality {info.quality:g}, weights {info.fingerprint}",
+        f"  {'part':<8}{'bytes':>9}{'share':>8}{'bpp':>8}",
+    ]
+    rows = [("header", info.header)]
+    rows += [(s.name, s.length) if s.present else (f"{s.name} -", 0) for s in info.segments]
+    rows += [("cut off", info.dropped)] if info.dropped else []
+    rows.append(("file", sum(n for _, n in rows)))
+    pixels = info.width * info.height
+    lines += [f"  {part:<8}{n:>9}{n / info.size:>8.1%}{8 * n / pixels:>8.4f}" for part, n in rows]
+    missing = [s.name for s in info.segments if not s.present]
+    if missing:
+        lines.append(f"  cut: {', '.join(missing)} missing; the first {info.groups} groups decode")
+    return "\n".join(lines)
+
+
+def find_cca(paths: list[Path]) -> list[Path]:
+    """`.cca` files among paths, folders searched. Raises CcaError."""
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise CcaError(f"{path}: no such file or folder")
+        files += sorted(path.glob("*.cca")) if path.is_dir() else [path]
+    if not files:
+        raise CcaError(f"{', '.join(map(str, paths))}: no .cca files")
+    return files
+
+
+def _jobs(args, find: Callable, suffix: str, outputs: set[str]) -> list[tuple[Path, Path]]:
+    """Pairs of input and output; nothing is touched yet. Raises CcaError where outputs would collide."""
+    paths, output = list(args.paths), args.output
+    if output is None and len(paths) == 2 and paths[1].suffix.lower() in outputs:
+        output = paths.pop()
+    sources = find(paths)
+    single = len(sources) == 1 and not paths[0].is_dir() and output is not None
+    if single and not output.is_dir() and output.suffix:
+        return [(sources[0], output)]
+    if output is not None:
+        if output.exists() and not output.is_dir():
+            raise CcaError(f"{output}: not a folder, and there are {len(sources)} inputs")
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CcaError(f"{output}: can't be made ({error.strerror})") from error
+    jobs = [(s, (output or s.parent) / (s.stem + suffix)) for s in sources]
+    targets = [t for _, t in jobs]
+    for source, target in jobs:
+        if targets.count(target) > 1:
+            raise CcaError(f"{target}: would be written for several inputs, {source} among them; give -o for each")
+        if target.exists() and not args.force:
+            raise CcaError(f"{target}: exists; name another output, or add --force")
+    return jobs
+
+
+def _each(jobs: list[tuple[Path, Path]], work: Callable[[Path, Path], str], verb: str) -> int:
+    """Run all jobs; one that fails is reported and does not stop the others. 1 if any failed."""
+    failed = 0
+    for source, target in tqdm(jobs, desc=verb, unit="file", disable=None if len(jobs) > 1 else True):
+        try:
+            tqdm.write(work(source, target))
+        except CcaError as error:
+            failed += 1
+            tqdm.write(f"ccalib: {error}", file=sys.stderr)
+    return 1 if failed else 0

@@ -1,0 +1,114 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ccalib.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path, picture):
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.jpg"):
+        picture.save(tmp_path / "in" / name)
+    return tmp_path
+
+
+def encode(*arguments, model) -> int:
+    return main(["encode", *map(str, arguments), "--model", str(model)])
+
+
+def test_there_and_back(folder, model, monkeypatch, capsys):
+    monkeypatch.setattr("ccalib.weights.folders", lambda: [model.parent])
+    source, coded, back = folder / "in/a.png", folder / "a.cca", folder / "a.png"
+    assert encode(source, coded, "-q", 2, model=model) == 0
+    assert main(["info", str(coded)]) == 0
+    out = capsys.readouterr().out
+    table = [line.split() for line in out.splitlines() if line.startswith("  ")]
+    sizes = {row[0]: int(row[1]) for row in table[1:]}
+    assert sizes.pop("file") == coded.stat().st_size == sum(sizes.values())
+    assert set(sizes) == {"header", "z", "g1", "g2", "g3", "g4", "g5"}
+    assert main(["decode", str(coded), str(back)]) == 0
+    assert Image.open(back).size == Image.open(source).size
+    assert main(["decode", str(coded), "-g", "1", "-o", str(folder / "one.jpg")]) == 0
+    assert Image.open(folder / "one.jpg").format == "JPEG"
+
+
+def test_folders(folder, model, monkeypatch, capsys):
+    monkeypatch.setattr("ccalib.weights.folders", lambda: [model.parent])
+    assert encode(folder / "in", "-o", folder / "out", model=model) == 0
+    assert sorted(f.name for f in (folder / "out").iterdir()) == ["a.cca", "b.cca"]
+    assert main(["decode", str(folder / "out")]) == 0
+    assert sorted(f.name for f in (folder / "out").iterdir()) == ["a.cca", "a.png", "b.cca", "b.png"]
+    capsys.readouterr()
+    assert main(["info", "--json", str(folder / "out")]) == 0
+    entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(entries) == 2
+    assert all(e["size"] == e["header"] + sum(s["length"] for s in e["segments"]) for e in entries)
+
+
+def test_one_bad_input_does_not_stop_the_others(folder, model, capsys):
+    (folder / "in/aa.png").write_bytes(b"not an image")
+    assert encode(folder / "in", "-o", folder / "out", model=model) == 1
+    assert sorted(f.name for f in (folder / "out").iterdir()) == ["a.cca", "b.cca"]
+    assert "aa.png" in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten_unasked(folder, model, capsys):
+    assert encode(folder / "in/a.png", model=model) == 0
+    before = (folder / "in/a.cca").read_bytes()
+    assert encode(folder / "in/a.png", "-q", 1, model=model) == 1
+    assert "--force" in capsys.readouterr().err and (folder / "in/a.cca").read_bytes() == before
+    assert encode(folder / "in/a.png", "-q", 1, "--force", model=model) == 0
+    assert (folder / "in/a.cca").read_bytes() != before
+
+
+def test_outputs_that_would_collide_are_refused(folder, model, picture, capsys):
+    picture.save(folder / "in/a.webp")
+    assert encode(folder / "in", "-o", folder / "out", model=model) == 1
+    assert "several inputs" in capsys.readouterr().err and not list((folder / "out").iterdir())
+
+
+@pytest.mark.parametrize("arguments, word", [
+    (["encode", "missing.png"], "missing.png"),
+    (["decode", "missing.cca"], "missing.cca"),
+    (["info", "missing.cca"], "missing.cca"),
+    (["encode", "IN/a.png", "-q", "9"], "quality"),
+    (["encode", "IN/a.png", "--model", "none.safetensors"], "none.safetensors"),
+    (["encode", "IN/a.png", "--model", "unheard-of"], "CCALIB_DATA"),
+    (["decode", "IN/a.png", "x.png"], "magic"),
+    (["decode", "IN/a.png", "-o", "x.xyz"], "xyz"),
+    (["encode", "IN/a.png", "/proc/none/a.cca"], "/proc/none"),
+])  # fmt: skip
+def test_bad_input_is_one_line(folder, model, capsys, monkeypatch, arguments, word):
+    monkeypatch.chdir(folder)
+    arguments = [a.replace("IN", "in") for a in arguments]
+    if arguments[0] == "encode" and "--model" not in arguments:
+        arguments += ["--model", str(model)]
+    assert main(arguments) == 1
+    err = capsys.readouterr().err
+    assert word in err and "Traceback" not in err
+
+
+def test_help_and_version():
+    for arguments in (["--help"], ["encode", "--help"], ["train", "--help"], ["--version"]):
+        done = subprocess.run([sys.executable, "-m", "ccalib", *arguments], capture_output=True, text=True)
+        assert done.returncode == 0 and "ccalib" in done.stdout
+    assert subprocess.run([sys.executable, "-m", "ccalib", "dance"], capture_output=True).returncode == 2
+
+
+def test_doctor_finds_what_is_missing(model, capsys):
+    assert main(["doctor", "--model", str(model)]) == 0
+    assert "ok    a photograph there and back" in capsys.readouterr().out
+    assert main(["doctor", "--model", "unheard-of"]) == 1
+    assert "FAIL  weights" in capsys.readouterr().out
+
+
+def test_array_input(codec):
+    from ccalib import decode, encode
+
+    pixels = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
+    assert decode(encode(pixels, 1, codec), model=codec).size == (40, 30)

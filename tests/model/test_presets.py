@@ -1,0 +1,56 @@
+import dataclasses
+import os
+
+import pytest
+import torch
+
+from ccalib import CcaError
+from ccalib.evaluation.complexity import kmac_per_pixel
+from ccalib.model.codec import Auxiliary, Codec
+from ccalib.model.presets import PAPER, PRESETS, SMALL, TINY, Preset
+
+
+def parameters(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_paper_has_exactly_the_released_parameters():
+    codec = Codec(PAPER)
+    assert parameters(codec) == 64_988_067
+    assert parameters(codec) + parameters(Auxiliary(PAPER, released=True)) == 94_253_423
+
+
+def test_paper_costs_what_the_released_model_does():
+    kmac = kmac_per_pixel(Codec(PAPER), size=64)
+    assert kmac["g_a"] == pytest.approx(557, abs=1) and kmac["g_s"] == pytest.approx(557, abs=1)
+    assert kmac["h_a"] + kmac["path"] == pytest.approx(131, abs=8)
+    assert sum(kmac.values()) * 2 * 1000 * 768 * 512 == pytest.approx(983.7e9, rel=0.01)
+
+
+@pytest.mark.parametrize("preset, limit", [(SMALL, 45), (TINY, 10)])
+def test_envelopes(preset, limit, tmp_path):
+    kmac = kmac_per_pixel(Codec(preset))
+    encoding = kmac["g_a"] + kmac["klt"] / 2 + kmac["h_a"] + kmac["path"]
+    decoding = kmac["g_s"] + kmac["klt"] / 2 + kmac["path"]
+    assert encoding <= limit and decoding <= limit
+
+
+def test_small_is_at_most_12_megabytes_as_stored(tmp_path):
+    from ccalib import weights
+
+    weights.save(Codec(SMALL), tmp_path / "small.safetensors")
+    assert os.path.getsize(tmp_path / "small.safetensors") <= 12_000_000
+
+
+def test_json_round_trip():
+    for preset in PRESETS.values():
+        assert Preset.from_json(preset.to_json()) == preset
+
+
+def test_nonsense_is_refused():
+    with pytest.raises(CcaError):
+        dataclasses.replace(TINY, k=-1)
+    with pytest.raises(CcaError):
+        dataclasses.replace(TINY, lambdas=(0.1, 0.01))
+    with pytest.raises(CcaError):
+        Preset.from_json('{"name": "x", "wings": 2}')

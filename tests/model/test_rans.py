@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from compressai.entropy_models import GaussianConditional
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ccalib import CcaError
+from ccalib.model import rans, varint
+
+
+@pytest.fixture(scope="module")
+def tables() -> rans.Tables:
+    model = GaussianConditional([0.11, 1.0, 16.0])
+    model.update()
+    return rans.Tables.of(model)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data(), count=st.integers(0, 60))
+def test_inverse(tables, data, count):
+    symbols = data.draw(st.lists(st.integers(-rans.SYMBOL_LIMIT, rans.SYMBOL_LIMIT), min_size=count, max_size=count))
+    rows = np.array(data.draw(st.lists(st.integers(0, 2), min_size=count, max_size=count)), dtype=np.int32)
+    values = np.array(symbols, dtype=np.int32)
+    coded = rans.encode(values, rows, tables)
+    assert np.array_equal(rans.decode(coded, rows, tables), values)
+
+
+def test_zeros_are_free_and_few_symbols_need_no_coder(tables):
+    rows = np.zeros(100, dtype=np.int32)
+    assert rans.encode(np.zeros(100, dtype=np.int32), rows, tables) == b""
+    # by hand: 1, −1, 64, 0 in zigzag are 2, 1, 128, 0; 128 needs two bytes
+    assert rans.encode(np.array([1, -1, 64, 0]), rows[:4], tables) == bytes([2, 1, 0x80, 1, 0])
+
+
+def test_close_to_the_ideal_length(tables):
+    rng = np.random.default_rng(0)
+    symbols = np.round(rng.normal(0, 16, 20_000)).astype(np.int32)
+    rows = np.full(symbols.shape, 2, dtype=np.int32)
+    ideal = 20_000 * (np.log2(16) + 0.5 * np.log2(2 * np.pi * np.e)) / 8
+    assert len(rans.encode(symbols, rows, tables)) == pytest.approx(ideal, rel=0.01)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.binary(max_size=80), count=st.integers(0, 400))
+def test_any_bytes_decode_or_are_refused(tables, data, count):
+    """No crash, no hang: what no encoder wrote gives symbols in range, or CcaError."""
+    rows = np.full(count, 1, dtype=np.int32)
+    try:
+        symbols = rans.decode(data, rows, tables)
+    except CcaError:
+        return
+    assert symbols.shape == (count,) and (np.abs(symbols) <= rans.SYMBOL_LIMIT).all()
+
+
+def test_a_stream_of_escapes_stays_inside_the_padding(tables):
+    """All ones announce the longest escapes there are; reading past the padding would end the process."""
+    for words in (2, 10, 100, 1000):
+        rows = np.zeros(5000, dtype=np.int32)
+        try:
+            symbols = rans.decode(b"\xff" * 4 * words, rows, tables)
+        except CcaError:
+            continue
+        assert np.abs(symbols).max() <= rans.SYMBOL_LIMIT
+
+
+def test_broken_tables_are_refused(tables):
+    tables.check("here")
+    for row in range(3):
+        cdf = tables.cdf.copy()
+        cdf[row, 1] = cdf[row, 2]
+        with pytest.raises(CcaError, match="here"):
+            rans.Tables(cdf, tables.length, tables.offset).check("here")
+    with pytest.raises(CcaError):
+        rans.Tables(tables.cdf, tables.length + 10**6, tables.offset).check("here")
+
+
+@given(st.integers(0, 2**35 - 1), st.binary(max_size=3))
+def test_varint(value, tail):
+    data = varint.put(value) + tail
+    assert varint.take(data, 0) == (value, len(varint.put(value)))
+
+
+@given(st.integers(-(2**31), 2**31))
+def test_zigzag(value):
+    assert varint.unzigzag(varint.zigzag(value)) == value
+
+
+def test_a_varint_that_does_not_end_is_refused():
+    for data in (b"", b"\x80", b"\xff" * 9):
+        with pytest.raises(CcaError):
+            varint.take(data, 0)

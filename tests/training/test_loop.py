@@ -1,0 +1,187 @@
+"""Resume equals uninterrupted, kill -9 loses at most an interval, several processes agree."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from ccalib import CcaError, weights
+from ccalib.cli import main
+from ccalib.model.presets import TINY
+from ccalib.training import checkpoint
+from ccalib.training.loop import Settings, Stopped, Trainer
+from ccalib.training.schedule import plan_for
+from tests.conftest import DATA
+
+FAST = Settings(batch=2, crop=64, warmup=2, log_every=2, ema=0.9)
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+COMMAND = ["train", str(DATA / "images"), "--preset", "tiny", "--batch", "2", "--crop", "64"]
+COMMAND += ["--log-every", "1", "--quiet"]
+
+
+@pytest.fixture(autouse=True)
+def denormals():
+    """Training flushes denormals in its process; the tests after it get them back."""
+    yield
+    torch.set_flush_denormal(False)
+
+
+def make(photos, run: Path, settings=FAST, steps=8, **options) -> Trainer:
+    return Trainer(run, TINY, photos, settings, plan=plan_for(steps, 2, 0.25), progress=False, **options)
+
+
+def equal(a, b) -> bool:
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[k], b[k]) for k in a)
+    return all(map(equal, a, b)) if isinstance(a, (list, tuple)) else a == b
+
+
+@pytest.mark.parametrize("loss", ["plain", "honest"])
+def test_resuming_equals_going_on_bit_for_bit(photos, tmp_path, loss):
+    settings = Settings(**{**FAST.__dict__, "loss": loss, "alpha": 0.5})
+    whole = make(photos, tmp_path / "whole", settings)
+    whole.train()
+
+    first = make(photos, tmp_path / "parts", settings)
+    step = first._step
+
+    def interrupted():
+        if first.step == 3:
+            first._signal = signal.SIGINT
+        return step()
+
+    first._step = interrupted
+    with pytest.raises(Stopped, match="step 4"):
+        first.train()
+    second = make(photos, tmp_path / "parts", settings, state=checkpoint.load(tmp_path / "parts/last.pt"), resume=True)
+    assert second.step == 4
+    second.train()
+    a, b = whole.state(), second.state()
+    for key in ("objective", "average", "optimizers", "step"):
+        assert equal(a[key], b[key]), key
+    logs = [
+        [json.loads(x) for x in (tmp_path / run / "log.jsonl").read_text().splitlines()] for run in ("whole", "parts")
+    ]
+    assert [e["loss"] for e in logs[0]] == [e["loss"] for e in logs[1]]
+
+
+def test_the_constant_phase_is_kept_and_can_be_decayed_from(photos, tmp_path):
+    trainer = make(photos, tmp_path / "a")
+    trainer.train()
+    state = checkpoint.load(tmp_path / "a/constant.pt")
+    assert state["step"] == 6
+    branch = Trainer(
+        tmp_path / "b", TINY, photos, FAST, plan=plan_for(4, 2, 0.25, 6, constant=False), state=state, progress=False
+    )
+    branch.train()
+    rates = [json.loads(x)["lr"] for x in (tmp_path / "b/log.jsonl").read_text().splitlines()]
+    assert branch.step == 10 and rates == [pytest.approx(FAST.lr / 2), 0]
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(photos, tmp_path):
+    trainer = make(photos, tmp_path)
+    trainer.save()
+    before = (tmp_path / "last.pt").read_bytes()
+    with torch.no_grad():
+        trainer.objective.codec.g_s.up[-1].bias.fill_(float("nan"))
+    with pytest.raises(CcaError, match="not finite at step 0.*--lr"):
+        trainer.train()
+    assert (tmp_path / "last.pt").read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    for content in (b"", b"PK\x03\x04 rubbish"):
+        (tmp_path / "last.pt").write_bytes(content)
+        with pytest.raises(CcaError, match="last.pt"):
+            checkpoint.load(tmp_path / "last.pt")
+    with pytest.raises(CcaError, match="no such"):
+        checkpoint.load(tmp_path / "none.pt")
+
+
+def test_training_lowers_the_loss_and_its_weights_code(photos, tmp_path, picture):
+    from ccalib import decode, encode
+
+    settings = Settings(**{**FAST.__dict__, "lr": 2e-3, "batch": 4, "log_every": 10})
+    trainer = make(photos, tmp_path, settings, steps=60)
+    codec = trainer.train()
+    losses = [json.loads(x)["loss"] for x in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert min(losses[-2:]) < losses[0]
+    weights.save(codec, tmp_path / "tiny.safetensors")
+    data = encode(picture, 3, tmp_path / "tiny.safetensors")
+    assert decode(data, model=tmp_path / "tiny.safetensors").size == picture.size
+
+
+def start(run: Path, cache: Path, *more: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "ccalib", *COMMAND, "--run", str(run), "--cache", str(cache), *more]
+    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        if process.poll() is not None or time.monotonic() > until:
+            process.kill()
+            raise AssertionError(process.stdout.read())
+        time.sleep(0.05)
+
+
+def lines(run: Path) -> int:
+    return len((run / "log.jsonl").read_text().splitlines()) if (run / "log.jsonl").exists() else 0
+
+
+@pytest.mark.slow
+def test_kill_9_and_resume(tmp_path):
+    run, cache = tmp_path / "run", tmp_path / "cache"
+    process = start(run, cache, "--steps", "2000", "--checkpoint-minutes", "0.01")
+    wait_for(lambda: (run / "last.pt").exists() and lines(run) > 3, process)
+    process.kill()
+    process.wait()
+    at = checkpoint.load(run / "last.pt")["step"]
+    assert at >= 1
+
+    again = start(run, cache, "--resume")
+    wait_for(lambda: lines(run) > at + 3, again)
+    again.send_signal(signal.SIGINT)  # Ctrl-C: a checkpoint, a hint, exit code 130
+    output = again.communicate(timeout=60)[0]
+    assert again.returncode == 130 and "--resume" in output, output
+    steps = [json.loads(x)["step"] for x in (run / "log.jsonl").read_text().splitlines()]
+    assert steps == list(range(1, len(steps) + 1))
+    assert checkpoint.load(run / "last.pt")["step"] == len(steps)
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(tmp_path):
+    """`accelerate launch` with two CPU processes: both see half of each batch, and end with the same weights."""
+    # --multi_gpu is what makes `accelerate launch` start several processes without MPI; without a GPU they use gloo
+    launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
+    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", "ccalib"]
+    options = ["--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--steps", "4"]
+    command = [sys.executable, "-m", *launch, *COMMAND, *options, "--loss", "honest", "--alpha", "0.5"]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "run/tiny.safetensors").exists()
+    entries = [json.loads(x) for x in (tmp_path / "run/log.jsonl").read_text().splitlines()]
+    assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2, 3, 4]
+    state = checkpoint.load(tmp_path / "run/last.pt")
+    assert state["processes"] == 2
+
+
+def test_options_that_make_no_sense(tmp_path, capsys):
+    base = [*COMMAND, "--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache")]
+    for more, word in (
+        ([], "--minutes"),
+        (["--steps", "2", "--preset", "huge"], "--preset"),
+        (["--steps", "2", "--loss", "kind"], "--loss"),
+        (["--steps", "2", "--crop", "100"], "--crop"),
+        (["--resume"], "no such checkpoint"),
+    ):
+        assert main([*base, *more]) == 1
+        assert word in capsys.readouterr().err

@@ -1,0 +1,29 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ccalib.training.schedule import Plan, plan_for
+
+
+def test_warm_up_constant_linear():
+    plan = Plan(warmup=4, decay_start=10, total=20)
+    assert [plan.rate(s) for s in range(4)] == [0.25, 0.5, 0.75, 1.0]
+    assert [plan.rate(s) for s in (9, 10, 15, 19, 20, 99)] == [1, 1, 0.5, 0.1, 0, 0]
+
+
+@given(st.integers(1, 10**6), st.integers(0, 500), st.floats(0, 1), st.integers(0, 10**6))
+def test_any_plan(steps, warmup, decay, start):
+    plan = plan_for(steps, warmup, decay, start)
+    assert plan.total == start + steps and start <= plan.decay_start <= plan.total
+    assert 0 < plan.rate(start) <= 1 and plan.rate(plan.total) == 0
+
+
+def test_decaying_at_once():
+    plan = plan_for(100, 200, 0.3, start=50, constant=False)
+    assert plan.rate(50) == 1 and plan.rate(100) == 0.5
+
+
+def test_alpha_falls_to_zero():
+    plan = Plan(0, 50, 100)
+    assert plan.alpha(99, 0.5, 0) == 0.5
+    assert plan.alpha(0, 0.5, 0.7) == 0.5 and plan.alpha(70, 0.5, 0.7) == 0 and plan.alpha(90, 0.5, 0.7) == 0
+    assert 0.24 < plan.alpha(35, 0.5, 0.7) < 0.26
