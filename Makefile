@@ -25,7 +25,7 @@ PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/si
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test lint notebooks train evaluate clean
+.PHONY: help .venv lab test lint notebooks train evaluate card clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ train: $(READY)  ## train `small` in the background: make train PHOTOS=FOLDER MI
 
 evaluate: $(READY)  ## measure the weights on a folder: make evaluate IMAGES=FOLDER
 	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(IMAGES)" -o "$(RESULT)"
+
+card: $(READY)  ## rewrite the model card, the README's picture and its table from weights and results
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.card small data/results/kodak.json
 
 clean:  ## remove caches and build products (keeps .venv, runs and weights)
 	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage notebooks/.ipynb_checkpoints

@@ -26,9 +26,11 @@ def parser_for(commands: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"ccalib {__version__}")
     sub = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, (home, text) in COMMANDS.items():
-        child = sub.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        kind = argparse.RawDescriptionHelpFormatter
+        child = sub.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", formatter_class=kind)
         if name in commands:
             module = importlib.import_module(f"ccalib.{home}")
+            child.epilog = getattr(module, "EPILOG", None)
             child.set_defaults(handler=getattr(module, f"run_{name}", None) or module.run)
             (getattr(module, f"add_{name}", None) or module.add_arguments)(child)
     return parser

@@ -6,10 +6,21 @@ import argparse
 import dataclasses
 import json
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
 from ccalib.errors import CcaError
+
+EPILOG = """\
+examples:
+  ccalib train PHOTOS --run runs/a --minutes 60            warm-up, constant rate, linear decay
+  ccalib train PHOTOS --run runs/a --resume                go on after Ctrl-C or a crash, bit for bit
+  ccalib train PHOTOS --run runs/b --continue-from runs/a/constant.pt --minutes 600
+  ccalib train PHOTOS --run runs/c --decay-from runs/b/last.pt --minutes 60
+  accelerate launch --multi_gpu --num_processes 2 -m ccalib train PHOTOS --run runs/d --minutes 60
+      several processes, on as many GPUs or on one CPU; --batch counts per process
+"""
 
 SETTINGS = {
     "loss": (str, "plain, honest or released (DESIGN 4)"),
@@ -125,6 +136,10 @@ def run(args: argparse.Namespace) -> int:
         decay_only=args.decay_from is not None, validation=validation, progress=not args.quiet,
     )  # fmt: skip
     if trainer.main:
+        if origin and not args.resume:
+            for name in ("log.jsonl", "commands.txt"):  # a branch carries the history of what it branched from
+                if (origin.parent / name).exists():
+                    shutil.copyfile(origin.parent / name, args.run / name)
         with open(args.run / "commands.txt", "a") as file:
             file.write("ccalib " + shlex.join(sys.argv[1:]) + "\n")
         print(f"{len(photos)} photographs, {len(photos.skipped)} skipped")

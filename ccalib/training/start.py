@@ -6,6 +6,7 @@ import math
 import zlib
 
 import torch
+from compressai.entropy_models import EntropyBottleneck
 from torch import nn
 
 from ccalib.model.codec import Codec
@@ -21,9 +22,12 @@ SMALL_START = 0.1  # the network's last layers, beside the linear path
 def seeded(module: nn.Module, seed: int) -> None:
     """Draw each layer's initial values from the seed and the layer's name."""
     for name, layer in module.named_modules():
+        torch.manual_seed(seed * 2**32 + zlib.crc32(name.encode()))
         if hasattr(layer, "reset_parameters"):
-            torch.manual_seed(seed * 2**32 + zlib.crc32(name.encode()))
             layer.reset_parameters()
+        elif isinstance(layer, EntropyBottleneck):  # its only random values
+            for bias in layer.biases:
+                nn.init.uniform_(bias, -0.5, 0.5)
 
 
 @torch.no_grad()

@@ -1,0 +1,139 @@
+"""The model card beside the weights, and the picture in the README: both rewritten from data, by `make card`.
+
+python -m ccalib.evaluation.card small data/results/kodak.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from ccalib import images, weights
+from ccalib.errors import CcaError
+from ccalib.evaluation import codecs
+from ccalib.evaluation.command import report
+from ccalib.evaluation.complexity import kmac_per_pixel
+from ccalib.evaluation.metrics import psnr
+from ccalib.files.coding import decode, encode, write
+from ccalib.model.codec import Codec
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MARKS = "<!-- {} by `make card` -->"
+
+
+def card(path: Path, result: dict | None, title: str) -> str:
+    """Markdown: data, minutes, hardware, commands, cost, validation and the figures of `ccalib evaluate`."""
+    meta = weights.metadata(path)
+    facts, codec = json.loads(meta["card"]), weights.load(path)
+    kmac = kmac_per_pixel(Codec(codec.preset))
+    count = sum(p.numel() for p in codec.parameters())
+    lines = [
+        f"# `{path.name}`",
+        "",
+        "Written by `make card` from the weights' metadata, the training log and the results; not by hand.",
+        "",
+        f"- Fingerprint `{meta['fingerprint']}`, {path.stat().st_size / 1e6:.2f} MB, {count:,} parameters.",
+        f"- Cost in kMAC/pixel: {', '.join(f'{part} {value:.1f}' for part, value in kmac.items())}.",
+        f"- Data: {facts['data']}; attribution in [MANIFEST.tsv](MANIFEST.tsv), held out: "
+        "[validation.txt](validation.txt).",
+        f"- Training: {facts['steps']:,} steps in {facts['minutes']} minutes on {facts['hardware']}, torch "
+        f"{facts['torch']}; the log is [{path.stem}.log.jsonl]({path.stem}.log.jsonl).",
+        f"- Settings of the last phase: `{json.dumps(facts['settings'])}`.",
+        "- Commands:",
+        "",
+        *(f"      {command}" for command in facts["commands"]),
+        "",
+    ]
+    log = path.with_suffix(".log.jsonl")
+    entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    for entry in [e for e in entries if e["kind"] == "validation"][-1:]:
+        lines += [
+            f"Validation: {entry['images']} photographs' middles of 384×256, estimated rate "
+            f"(mean ln(R + λD) {entry['objective']:.4f}):",
+            "",
+            "| quality | λ | bpp | PSNR (dB) | R + λD |",
+            "|---|---|---|---|---|",
+        ]
+        lines += [
+            f"| {p['quality']:g} | {p['lambda']:.4f} | {p['bpp']:.3f} | {p['psnr']:.2f} | {p['loss']:.3f} |"
+            for p in entry["points"]
+        ]
+        lines.append("")
+    if result is not None:
+        lines += [f"By real file bytes ({title}):", "", "```", report(result), "```", ""]
+    return "\n".join(lines)
+
+
+def matched_jpeg(image: Image.Image, size: int) -> bytes:
+    """The largest JPEG (at its best settings) of at most `size` bytes; the smallest there is if none fits."""
+    low, high = 1, 100
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if len(codecs.jpeg(image, middle)) <= size else (low, middle - 1)
+    return codecs.jpeg(image, low)
+
+
+def picture(model: str, source: Path, quality: float, crop: tuple[int, int, int, int], path: Path) -> str:
+    """A part of a photograph: the original, out of a `.cca` file, and a JPEG of no more bytes. Gives the caption."""
+    original = images.load(source)
+    data = encode(original, quality, model)
+    ours, rival = decode(data), matched_jpeg(original, len(data))
+    jpeg = codecs.decode(rival)
+    width, height = crop[2] - crop[0], crop[3] - crop[1]
+    sheet = Image.new("RGB", (3 * width + 16, height), "white")
+    for i, shown in enumerate((original, ours, jpeg)):
+        sheet.paste(shown.crop(crop), (i * (width + 8), 0))
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG", optimize=True)
+    write(path, buffer.getvalue())
+    pixels = original.width * original.height
+    texts = [
+        f"{name}, {len(file):,} bytes, {8 * len(file) / pixels:.3f} bpp, {psnr(original, image):.2f} dB"
+        for name, file, image in (("`.cca`", data, ours), ("JPEG", rival, jpeg))
+    ]
+    return f"A part of `{source.name}`: the original; {texts[0]}; {texts[1]}."
+
+
+def fill(readme: Path, name: str, text: str) -> None:
+    """Replace what stands between two marks in a file. Raises CcaError where the marks are missing."""
+    begin, end = MARKS.format(f"{name}: written"), MARKS.format(f"{name}: end; written")
+    content = readme.read_text()
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(content):
+        raise CcaError(f"{readme}: the marks {begin} … {end} are missing")
+    write(readme, pattern.sub(lambda _: f"{begin}\n{text}\n{end}", content).encode())
+
+
+def table(result: dict) -> str:
+    """BD-rates as a Markdown table."""
+    rows = ["| against | BD-rate of mean curves | over | mean of per-image BD-rates |", "|---|---|---|---|"]
+    for name, entry in result["bd_rate_psnr"].items():
+        mean, single = entry["mean_curves"], entry["per_image"]
+        first = f"{mean['percent']:+.1f} % | {mean['low']:.1f}–{mean['high']:.1f} dB" if mean else f"– | {entry['why']}"
+        rows.append(f"| {name} | {first} | {single['percent']:+.1f} % ({single['images']} images) |")
+    return "\n".join(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model")
+    parser.add_argument("results", type=Path)
+    args = parser.parse_args()
+    path, result = weights.find(args.model), json.loads(args.results.read_text())
+    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`").encode())
+    thread = json.loads((ROOT / "data/images/thread.json").read_text())["file"]
+    caption = picture(
+        args.model, ROOT / "data/images" / thread, 1, (160, 96, 480, 336), ROOT / "data/results/readme.png"
+    )
+    fill(ROOT / "README.md", "picture", caption)
+    fill(ROOT / "README.md", "results", table(result))
+    print(caption, table(result), sep="\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+import json
+
+import pytest
+
+from ccalib import CcaError
+from ccalib.evaluation import card
+
+
+def test_matched_jpeg_is_the_largest_that_fits(picture):
+    limit = 4000
+    data = card.matched_jpeg(picture, limit)
+    assert len(data) <= limit
+    larger = [len(card.codecs.jpeg(picture, q)) for q in range(1, 101)]
+    assert len(data) == max(n for n in larger if n <= limit)
+
+
+def test_card_says_what_the_weights_say(photos, tmp_path):
+    from ccalib import weights
+    from ccalib.model.presets import TINY
+    from ccalib.training.start import new_codec
+
+    facts = {"data": "9 photographs", "steps": 12, "minutes": 3.5, "hardware": "an abacus", "torch": "0",
+             "commands": ["ccalib train x"], "settings": {"lr": 1}}  # fmt: skip
+    path = tmp_path / "tiny.safetensors"
+    mark = weights.save(new_codec(TINY, photos, 0), path, facts)
+    point = {"quality": 0.0, "lambda": 0.01, "bpp": 0.5, "psnr": 30.0, "loss": 1.0}
+    log = {"kind": "validation", "images": 2, "objective": 0.1, "points": [point]}
+    path.with_suffix(".log.jsonl").write_text(json.dumps(log) + "\n")
+    text = card.card(path, None, "")
+    for word in (mark, "9 photographs", "3.5 minutes", "an abacus", "ccalib train x", "| 0 | 0.0100 | 0.500 | 30.00 |"):
+        assert word in text
+
+
+def test_marks_are_filled_and_can_be_filled_again(tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("a\n<!-- x: written by `make card` -->\nold\n<!-- x: end; written by `make card` -->\nb\n")
+    for text in ("one", "two \\1"):
+        card.fill(page, "x", text)
+        assert page.read_text().split("\n")[2] == text and page.read_text().endswith("b\n")
+    with pytest.raises(CcaError, match="marks"):
+        card.fill(page, "y", "three")
+
+
+def test_readme_has_the_marks():
+    content = (card.ROOT / "README.md").read_text()
+    for name in ("picture", "results"):
+        assert card.MARKS.format(f"{name}: written") in content
