@@ -31,6 +31,8 @@ def encode(
         CcaError: image, quality or weights can't be used.
     """
     codec, picture = weights.load(model), images.load(image)
+    if not codec.fingerprint:
+        raise CcaError("model: its weights are not stored, so no file can name them; call ccalib.weights.save first")
     steps = stored_quality(codec.preset, quality)
     x = images.pad(images.to_tensor(picture), STRIDE)
     strings, symbols = codec.encode(x, torch.tensor([steps / STEPS]))

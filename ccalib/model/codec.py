@@ -46,6 +46,7 @@ class Codec(nn.Module):
         self.z_prior = EntropyBottleneck(preset.hyper)
         self.gaussian = LatentGaussian(log_scale=not preset.split_context)
         self.bf16 = False  # training only: transforms in bfloat16
+        self.fingerprint = ""  # of the stored weights, set by `ccalib.weights`; files name it
         self._exact: EntropyPath | None = None
         self._tables: dict[str, rans.Tables] | None = None
 

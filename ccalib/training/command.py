@@ -133,7 +133,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"skipped: {line}", file=sys.stderr)
     trainer = Trainer(
         args.run, preset, photos, settings, plan=plan, minutes=minutes, state=state, resume=args.resume,
-        decay_only=args.decay_from is not None, validation=validation, progress=not args.quiet,
+        decay_only=state["decay_only"] if args.resume else args.decay_from is not None,
+        validation=validation, progress=not args.quiet,
     )  # fmt: skip
     if trainer.main:
         if origin and not args.resume:

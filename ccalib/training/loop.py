@@ -126,6 +126,7 @@ class Trainer:
             "settings": dataclasses.asdict(self.settings),
             "plan": dataclasses.asdict(self.plan) if self.plan else None,
             "minutes": self.minutes,
+            "decay_only": self.decay_only,
             "photos": self.photos.fingerprint,
             "processes": self.accelerator.num_processes,
             "step": self.step,
@@ -144,8 +145,9 @@ class Trainer:
         self.objective.load_state_dict(state["objective"], strict=strict)
         self.average.load_state_dict(state["average"])
         for name, optimizer in self.optimizers.items():
-            if name in state["optimizers"] and (strict or name == "quantiles"):
-                optimizer.load_state_dict(state["optimizers"][name])
+            stored = state["optimizers"].get(name)
+            if stored and _shape(stored) == _shape(optimizer.state_dict()):
+                optimizer.load_state_dict(stored)
         self.step, self.seconds = state["step"], state["seconds"]
 
     def save(self, name: str = "last.pt") -> None:
@@ -270,6 +272,11 @@ class Trainer:
         if self.main and self.validation is not None and len(self.validation):
             result = validate(self.averaged(), self.validation, progress=self.progress)
             log.write(kind="validation", step=self.step, seconds=self.seconds, **result)
+
+
+def _shape(optimizer: dict) -> list[int]:
+    """Parameters per group of an optimizer's state."""
+    return [len(group["params"]) for group in optimizer["param_groups"]]
 
 
 def _summary(window: list[dict]) -> dict:

@@ -22,7 +22,7 @@ SMALL_START = 0.1  # the network's last layers, beside the linear path
 def seeded(module: nn.Module, seed: int) -> None:
     """Draw each layer's initial values from the seed and the layer's name."""
     for name, layer in module.named_modules():
-        torch.manual_seed(seed * 2**32 + zlib.crc32(name.encode()))
+        torch.manual_seed((zlib.crc32(name.encode()) + 1_000_003 * seed) % 2**32)  # torch uses 32 bits of a seed
         if hasattr(layer, "reset_parameters"):
             layer.reset_parameters()
         elif isinstance(layer, EntropyBottleneck):  # its only random values

@@ -145,7 +145,7 @@ sizes = ccalib.load("small").preset.sizes  # how many of the 192 numbers are in 
 length = {segment.name: segment.length for segment in info.segments}
 
 print("numbers per cell:", dict(zip(["g1", "g2", "g3", "g4", "g5"], sizes)))
-assert info.header + sum(length.values()) == file.stat().st_size
+assert sum(sizes) == 192 and info.header + sum(length.values()) == file.stat().st_size
 print("header + z + g1 + g2 + g3 + g4 + g5 is exactly the size of the file")
 
 # %%

@@ -65,6 +65,7 @@ def test_widgets_live_without_a_kernel(widgets, theme, tmp_path):
             before, said = page.evaluate(value), hosts.nth(index).locator(".cca-live").inner_text()
             hosts.nth(index).locator(where).focus()
             page.keyboard.press(key)
+            page.wait_for_timeout(250)  # the host hears of it when the hand rests
             assert page.evaluate(value) != before, (where, key)
             assert hosts.nth(index).locator(".cca-live").inner_text() != said
         page.wait_for_timeout(300)

@@ -22,12 +22,12 @@ import pytest
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Page, TimeoutError, sync_playwright  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOK = Path(os.environ.get("CCALIB_NOTEBOOK", ROOT / "notebooks" / "00_tour.ipynb"))
 CHROMIUM = os.environ.get("CCALIB_CHROMIUM", "/usr/bin/chromium")
-RUN_S = 240
+RUN_S = 180
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,9 @@ def page(address, shots):
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.goto(address)
         page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-        page.wait_for_timeout(2000)
+        kernel = "jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+        page.wait_for_function(f"{kernel} === 'idle'", timeout=60_000)
+        page.wait_for_timeout(1000)
         page.screenshot(path=shots / "as_committed.png")
         command(page, "application:toggle-left-area")
         command(page, "notebook:restart-run-all")
@@ -87,7 +89,11 @@ def page(address, shots):
             "if (cell.type === 'code' && cell.executionState !== 'idle') return false; } return true; }"
         )
         page.wait_for_timeout(3000)
-        page.wait_for_function(done, timeout=RUN_S * 1000)
+        try:
+            page.wait_for_function(done, timeout=RUN_S * 1000)
+        except TimeoutError:
+            page.screenshot(path=shots / "not_done.png")
+            raise
         page.wait_for_timeout(1000)
         yield page
         browser.close()
@@ -144,7 +150,7 @@ def outputs(page: Page) -> list[dict]:
         "(() => { const cells = jupyterapp.shell.currentWidget.content.model.cells; const all = []; "
         "for (let i = 0; i < cells.length; i++) if (cells.get(i).type === 'code') "
         "all.push(...cells.get(i).outputs.toJSON()"
-        ".map((o) => ({cell: i, type: o.output_type, name: o.name, text: o.text}))); "
+        ".map((o) => ({cell: i, type: o.output_type, name: o.name, text: o.text, error: o.evalue}))); "
         "return all; })()"
     )
 
@@ -211,8 +217,10 @@ def test_group_bytes(page, shots):
     assert len(set(said)) == 7 and said[0].startswith("Header") and "z" in said[1]
     total = sum(int(text.split(": ")[1].split(" bytes")[0].replace(",", "")) for text in said)
     assert f"= {total:,} bytes" in found.locator(".cca-sum").inner_text()
-    found.locator(".cca-card").nth(2).hover(force=True)
-    page.wait_for_timeout(200)
+    for part in (1, 2):
+        found.locator(".cca-card").nth(part).hover(force=True)
+        page.wait_for_timeout(200)
+    assert sentence(found) == said[2]
     found.screenshot(path=shots / "group_bytes.png")
 
 

@@ -6,7 +6,7 @@ import ccalib
 from ccalib import CcaError, images, weights
 from ccalib.evaluation.evaluate import estimate
 from ccalib.files import coding, container
-from ccalib.model.codec import STRIDE
+from ccalib.model.codec import STRIDE, Codec
 from ccalib.model.presets import TINY
 from tests.conftest import DATA
 
@@ -95,6 +95,11 @@ def test_another_models_file_is_refused(codec, picture):
     few = container.pack(codec.fingerprint, 192, 8, 8, [b""], [np.zeros(1)])
     with pytest.raises(CcaError, match="groups"):
         ccalib.decode(few, model=codec)
+
+
+def test_a_codec_without_stored_weights_writes_no_files(picture):
+    with pytest.raises(CcaError, match="save"):
+        ccalib.encode(picture, 3, Codec(TINY).eval())
 
 
 def test_failed_writing_keeps_what_was_there(tmp_path, monkeypatch):

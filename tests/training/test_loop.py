@@ -86,6 +86,19 @@ def test_the_constant_phase_is_kept_and_can_be_decayed_from(photos, tmp_path):
     assert branch.step == 10 and rates == [pytest.approx(FAST.lr / 2), 0]
 
 
+@pytest.mark.parametrize("loss", ["honest", "released"])
+def test_another_loss_forks_from_a_checkpoint(photos, tmp_path, loss):
+    make(photos, tmp_path / "a").train()
+    state = checkpoint.load(tmp_path / "a/constant.pt")
+    settings = Settings(**{**FAST.__dict__, "loss": loss, "alpha": 0.5})
+    plan = plan_for(2, 2, 0.5, 6)
+    fork = Trainer(tmp_path / "b", TINY, photos, settings, plan=plan, state=state, progress=False)
+    for name, value in fork.objective.codec.state_dict().items():
+        assert torch.equal(value, state["objective"][f"codec.{name}"])
+    fork.train()
+    assert fork.step == 8
+
+
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(photos, tmp_path):
     trainer = make(photos, tmp_path)
     trainer.save()

@@ -34,22 +34,41 @@ function cleaner() {
 }
 
 /** Call `update` now and whenever one of the traits changes. */
-function follow(model, names, update, cleanup) {
-  for (const name of names) {
-    model.on(`change:${name}`, update);
-    cleanup.add(() => model.off(`change:${name}`, update));
-  }
+function follow(model, names, update) {
+  for (const name of names) model.on(`change:${name}`, () => update());
   update();
 }
 
-/** Set a trait at once for the views, and tell the kernel (if there is one) when the hand rests. */
-function saver(model, wait = 150) {
+/**
+ * The model as a view should use it: `put` changes a trait at once for this view and tells the host when the hand rests.
+ * Until then what comes from the host is ignored: Jupyter echoes each message, and a late echo must not undo a later move.
+ */
+function local(model, cleanup, wait = 150) {
+  const unsent = new Map(), handlers = new Map();
   let timer = null;
-  return (name, value) => {
-    if (model.get(name) === value) return;
-    model.set(name, value);
-    clearTimeout(timer);
-    timer = setTimeout(() => model.save_changes(), wait);
+  const send = () => {
+    const changes = [...unsent];
+    unsent.clear();
+    changes.forEach(([name, value]) => model.set(name, value));
+    model.save_changes();
+  };
+  cleanup.add(() => clearTimeout(timer));
+  return {
+    get: (name) => (unsent.has(name) ? unsent.get(name) : model.get(name)),
+    put(name, value) {
+      if (this.get(name) === value) return;
+      unsent.set(name, value);
+      handlers.forEach((inner, update) => { if (inner.event === `change:${name}`) update(); });
+      clearTimeout(timer);
+      timer = setTimeout(send, wait);
+    },
+    on(event, update) {
+      const inner = () => { if (!unsent.has(event.replace("change:", ""))) update(); };
+      inner.event = event;
+      model.on(event, inner);
+      cleanup.add(() => model.off(event, inner));
+      handlers.set(update, inner);
+    },
   };
 }
 
@@ -102,7 +121,7 @@ function draggable(node, target, report) {
  * `keys` is the visible hint. The widget puts its parts into `body` and says what is selected with `say`.
  */
 function frame(model, el, { keys, cleanup }) {
-  const save = saver(model);
+  const save = model.put.bind(model);
   const body = h("div", { class: "cca-body" });
   const live = h("p", { class: "cca-live", "aria-live": "polite" });
   const toggle = h("button", {
@@ -130,7 +149,7 @@ function frame(model, el, { keys, cleanup }) {
       h("tbody", {}, model.get("rows").map((cells) => row(cells, "td"))));
     table.style.display = model.get("table") ? "" : "none";
     toggle.setAttribute("aria-pressed", String(Boolean(model.get("table"))));
-  }, cleanup);
+  });
 
   el.replaceChildren(root);
   cleanup.add(() => root.remove());

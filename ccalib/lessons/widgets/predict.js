@@ -1,8 +1,8 @@
 // A question to answer before the next cell does: choose, commit, then read.
 
 export default {
-  render({ model, el }) {
-    const cleanup = cleaner();
+  render({ model: host, el }) {
+    const cleanup = cleaner(), model = local(host, cleanup);
     const { body, save, say } = frame(model, el, { keys: "↑ ↓: choose · Enter: commit", cleanup });
     const options = model.get("options"), answer = model.get("answer");
     const choose = (i) => { if (!model.get("committed")) save("choice", clamp(i, 0, options.length - 1)); };
@@ -45,7 +45,7 @@ export default {
       say(committed
         ? (choice === answer ? "Right." : `The right answer is ${"ABCDEFGH"[answer]}.`)
         : choice < 0 ? "Not answered yet. The answer shows only after you commit." : `${"ABCDEFGH"[choice]} chosen, not committed.`);
-    }, cleanup);
+    });
     return cleanup.run;
   },
 };

@@ -1,8 +1,8 @@
 // A slider over the bytes of a real file: what a file cut there still shows.
 
 export default {
-  render({ model, el }) {
-    const cleanup = cleaner();
+  render({ model: host, el }) {
+    const cleanup = cleaner(), model = local(host, cleanup);
     const { body, save, say } = frame(model, el, {
       keys: "Drag on the strip, or ← → (Shift: fine) · PgUp PgDn: next whole group · Home End", cleanup,
     });
@@ -76,7 +76,7 @@ export default {
       strip.setAttribute("aria-valuetext", sentence);
       stack.node.setAttribute("data-held", String(held));
       say(sentence);
-    }, cleanup);
+    });
     return cleanup.run;
 
     function labelled(offsets, toX) {

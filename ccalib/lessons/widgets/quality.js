@@ -1,8 +1,8 @@
 // A slider over pre-rendered qualities: the picture, its numbers, and its place on the rate-distortion curve.
 
 export default {
-  render({ model, el }) {
-    const cleanup = cleaner();
+  render({ model: host, el }) {
+    const cleanup = cleaner(), model = local(host, cleanup);
     const { body, save, say } = frame(model, el, { keys: "Drag the slider or click a point, or ← →", cleanup });
     const qualities = model.get("qualities"), bpps = model.get("bpps"), psnrs = model.get("psnrs"), count = qualities.length;
     const stack = imageStack(model, cleanup);
@@ -37,7 +37,7 @@ export default {
       rail.setAttribute("aria-valuenow", String(selected));
       rail.setAttribute("aria-valuetext", model.get("sentences")[selected]);
       say(model.get("sentences")[selected]);
-    }, cleanup);
+    });
     return cleanup.run;
   },
 };
@@ -80,7 +80,8 @@ function curvePlot(model, choose) {
   const cross = svg("path", { class: "cca-cross" });
   const dots = order.map(([x, y], i) => svg("circle", { cx: X(x), cy: Y(y), r: 5, class: "cca-dot", onclick: () => choose(i) }));
   const node = svg("svg", { viewBox: `0 0 ${W} ${H}`, class: "cca-curve", "aria-hidden": "true" }, grid, cross, rivals,
-    svg("path", { d: path(order), class: "cca-own" }), dots, legend);
+    svg("path", { d: path(order), class: "cca-own" }), dots,
+    svg("rect", { x: W - 138, y: H - box.bottom - 28 - 18 * names.length, width: 130, height: 24 + 18 * names.length, rx: 4, class: "cca-legend" }), legend);
   const light = (selected) => {
     dots.forEach((dot, i) => { dot.classList.toggle("cca-on", i === selected); dot.setAttribute("r", i === selected ? 9 : 5); });
     const [x, y] = order[selected];

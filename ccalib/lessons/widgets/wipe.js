@@ -1,8 +1,8 @@
 // Two pictures in one place and a divider to drag between them.
 
 export default {
-  render({ model, el }) {
-    const cleanup = cleaner();
+  render({ model: host, el }) {
+    const cleanup = cleaner(), model = local(host, cleanup);
     const labels = model.get("labels"), mime = model.get("mime");
     const several = labels.length > 2 ? ` · 1–${labels.length - 1}: choose the right picture` : "";
     const { body, save, say } = frame(model, el, {
@@ -26,7 +26,7 @@ export default {
     const choose = (index) => save("candidate", clamp(index, 0, layers.length - 2));
     const choices = labels.slice(1).map((label, i) =>
       h("button", { type: "button", class: "cca-button", role: "radio", tabindex: "-1", onclick: () => { choose(i); line.focus(); } },
-        labels.length > 2 ? `${i + 1} ${label}` : label));
+        `(${i + 1}) ${label}`));
     const zoomButton = h("button", { type: "button", class: "cca-button", tabindex: "-1", onclick: () => { zoom(); line.focus(); } });
     body.append(h("div", { class: "cca-bar" },
       choices.length > 1 ? h("span", { class: "cca-bar-label" }, "right of the line:") : null,
@@ -70,7 +70,7 @@ export default {
       line.setAttribute("aria-valuetext", `${percent} % ${labels[0]}, the rest ${labels[candidate + 1]}`);
       say(`Left of the line (${percent} % of the width): ${labels[0]}. Right of it: ${labels[candidate + 1]}.` +
         (scale > 1 ? ` Enlarged ${scale} times.` : ""));
-    }, cleanup);
+    });
     return cleanup.run;
   },
 };
