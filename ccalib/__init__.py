@@ -8,7 +8,12 @@ codec = ccalib.load("small")                   # the model, a torch module
 
 from __future__ import annotations
 
+import warnings
+
 from ccalib.errors import CcaError
+
+# compressai compiles a function on import with what newer torch calls deprecated; a reader can do nothing about it
+warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated", category=FutureWarning)
 
 __version__ = "0.1.0"
 __all__ = ["CcaError", "decode", "encode", "images", "inspect", "load"]

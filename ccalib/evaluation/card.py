@@ -15,9 +15,9 @@ from PIL import Image
 
 from ccalib import images, weights
 from ccalib.errors import CcaError
-from ccalib.evaluation import codecs
 from ccalib.evaluation.command import report
 from ccalib.evaluation.complexity import kmac_per_pixel
+from ccalib.evaluation.jpeg import jpeg_of_size
 from ccalib.evaluation.metrics import psnr
 from ccalib.files.coding import decode, encode, write
 from ccalib.model.codec import Codec
@@ -69,24 +69,14 @@ def card(path: Path, result: dict | None, title: str) -> str:
     return "\n".join(lines)
 
 
-def matched_jpeg(image: Image.Image, size: int) -> bytes:
-    """The largest JPEG (at its best settings) of at most `size` bytes; the smallest there is if none fits."""
-    low, high = 1, 100
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if len(codecs.jpeg(image, middle)) <= size else (low, middle - 1)
-    return codecs.jpeg(image, low)
-
-
 def picture(model: str, source: Path, quality: float, crop: tuple[int, int, int, int], path: Path) -> str:
-    """A part of a photograph: the original, out of a `.cca` file, and a JPEG of no more bytes. Gives the caption."""
+    """A part of a photograph: original, `.cca` file, and the smallest JPEG of as many bytes. Gives the caption."""
     original = images.load(source)
     data = encode(original, quality, model)
-    ours, rival = decode(data), matched_jpeg(original, len(data))
-    jpeg = codecs.decode(rival)
+    ours, rival = decode(data), jpeg_of_size(original, len(data))
     width, height = crop[2] - crop[0], crop[3] - crop[1]
     sheet = Image.new("RGB", (3 * width + 16, height), "white")
-    for i, shown in enumerate((original, ours, jpeg)):
+    for i, shown in enumerate((original, ours, rival.image)):
         sheet.paste(shown.crop(crop), (i * (width + 8), 0))
     buffer = io.BytesIO()
     sheet.save(buffer, "PNG", optimize=True)
@@ -94,7 +84,7 @@ def picture(model: str, source: Path, quality: float, crop: tuple[int, int, int,
     pixels = original.width * original.height
     texts = [
         f"{name}, {len(file):,} bytes, {8 * len(file) / pixels:.3f} bpp, {psnr(original, image):.2f} dB"
-        for name, file, image in (("`.cca`", data, ours), ("JPEG", rival, jpeg))
+        for name, file, image in (("`.cca`", data, ours), ("JPEG", rival.data, rival.image))
     ]
     return f"A part of `{source.name}`: the original; {texts[0]}; {texts[1]}."
 

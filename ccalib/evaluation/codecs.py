@@ -27,7 +27,8 @@ class Live:
     encode: Callable[[Image.Image, float], bytes]
 
 
-def _save(image: Image.Image, **options) -> bytes:
+def save(image: Image.Image, **options) -> bytes:
+    """What Pillow writes with these options."""
     buffer = io.BytesIO()
     image.save(buffer, **options)
     return buffer.getvalue()
@@ -50,11 +51,11 @@ def jpeg(image: Image.Image, quality: float) -> bytes:
     4:4:4 is better where 4:2:0, at a quality that makes its file at least as large, still has the lower PSNR.
     """
     fixed = {k: v for k, v in JPEG.items() if k != "subsampling"}
-    full, half = (_save(image, **fixed, quality=int(quality), subsampling=s) for s in ("4:4:4", "4:2:0"))
+    full, half = (save(image, **fixed, quality=int(quality), subsampling=s) for s in ("4:4:4", "4:2:0"))
     rival, higher = half, int(quality)
     while len(rival) < len(full) and higher < 100:
         higher += 1
-        rival = _save(image, **fixed, quality=higher, subsampling="4:2:0")
+        rival = save(image, **fixed, quality=higher, subsampling="4:2:0")
     return full if psnr(image, decode(rival)) < psnr(image, decode(full)) else half
 
 
@@ -62,14 +63,14 @@ LIVE = {
     codec.name: codec
     for codec in (
         Live("jpeg", (5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95), JPEG, jpeg),
-        Live("webp", (1, 10, 20, 35, 50, 65, 80, 90, 95), WEBP, lambda i, q: _save(i, **WEBP, quality=int(q))),
+        Live("webp", (1, 10, 20, 35, 50, 65, 80, 90, 95), WEBP, lambda i, q: save(i, **WEBP, quality=int(q))),
         Live(
             "jpeg2000",
             (26, 28, 30, 32, 34, 36, 38, 40),
             JPEG2000,
-            lambda i, q: _save(i, **JPEG2000, quality_layers=[q]),
+            lambda i, q: save(i, **JPEG2000, quality_layers=[q]),
         ),
-        Live("avif", (10, 20, 35, 50, 65, 80, 90), AVIF, lambda i, q: _save(i, **AVIF, quality=int(q))),
+        Live("avif", (10, 20, 35, 50, 65, 80, 90), AVIF, lambda i, q: save(i, **AVIF, quality=int(q))),
     )
 }
 

@@ -17,9 +17,9 @@
 import numpy as np
 
 import ccalib
+from ccalib.evaluation.jpeg import jpeg_of_size
 from ccalib.evaluation.metrics import psnr
 from ccalib.lessons import plots
-from ccalib.lessons.jpeg import jpeg_of_size
 from ccalib.lessons.pixels import Picture
 from ccalib.lessons.text import about
 from ccalib.lessons.thread import latents_of, open_photo, output_folder, thread_photo

@@ -68,7 +68,12 @@ def test_widgets_live_without_a_kernel(widgets, theme, tmp_path):
             page.wait_for_timeout(250)  # the host hears of it when the hand rests
             assert page.evaluate(value) != before, (where, key)
             assert hosts.nth(index).locator(".cca-live").inner_text() != said
+        hosts.nth(1).locator(".cca-bytes").focus()  # a late echo from the host must not undo what the hand does
+        page.keyboard.press("Home")
+        page.evaluate("models[1].set('selected', 3)")
+        assert hosts.nth(1).locator(".cca-live").inner_text().startswith("Header")
         page.wait_for_timeout(300)
+        assert page.evaluate("models[1].get('selected')") == 0
         assert all(page.evaluate("models.map((m) => m.saves)"))  # the host was told
         for index in range(len(widgets)):  # one tab stop each
             stops = hosts.nth(index).locator("[tabindex='0'], button:not([tabindex]), input, a[href]")

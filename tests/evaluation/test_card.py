@@ -6,14 +6,6 @@ from ccalib import CcaError
 from ccalib.evaluation import card
 
 
-def test_matched_jpeg_is_the_largest_that_fits(picture):
-    limit = 4000
-    data = card.matched_jpeg(picture, limit)
-    assert len(data) <= limit
-    larger = [len(card.codecs.jpeg(picture, q)) for q in range(1, 101)]
-    assert len(data) == max(n for n in larger if n <= limit)
-
-
 def test_card_says_what_the_weights_say(photos, tmp_path):
     from ccalib import weights
     from ccalib.model.presets import TINY

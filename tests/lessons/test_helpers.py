@@ -1,4 +1,4 @@
-"""Small helpers of the lessons: numbers in words, the rival JPEG, the thread, plots."""
+"""Small helpers of the lessons: numbers in words, the thread, plots."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,6 @@ from PIL import Image
 
 import ccalib
 from ccalib.lessons import plots
-from ccalib.lessons.jpeg import SUBSAMPLINGS, jpeg_bytes, jpeg_of_size
 from ccalib.lessons.pixels import crop_cells, pack
 from ccalib.lessons.text import about, aligned, size_text
 from ccalib.lessons.thread import latents_of, open_photo, thread_photo
@@ -22,15 +21,6 @@ def test_about(value, digits, text):
 def test_sizes_and_tables():
     assert [size_text(n) for n in (999, 1000, 12345)] == ["999 B", "1.00 kB", "12.3 kB"]
     assert aligned([["a", "b"], ["ccc", "10"]]) == "a     b\nccc  10"
-
-
-def test_jpeg_has_at_least_the_bytes_and_no_smaller_one_does(picture):
-    target = 5000
-    rival = jpeg_of_size(picture, target)
-    assert rival.size >= target and rival.subsampling in SUBSAMPLINGS
-    assert len(jpeg_bytes(picture, rival.quality - 1, rival.subsampling)) < target
-    assert rival.image.size == picture.size
-    assert jpeg_of_size(picture, 10**7).quality == 95  # none is that large: the best there is
 
 
 def test_thread_has_three_latents_inside():

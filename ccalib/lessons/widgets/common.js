@@ -80,12 +80,18 @@ function addressOf(bytes, mime, cleanup) {
   return address;
 }
 
+/** Style of a box for the widget's pictures: their shape, as wide as there is room, at most 640 pixels high. */
+function boxStyle(model) {
+  const width = model.get("width"), height = model.get("height");
+  return `aspect-ratio: ${width} / ${height}; max-width: ${Math.round((640 * width) / height)}px; margin: 0 auto`;
+}
+
 /** A stack of images in one place; show(i) makes one visible. All are decoded beforehand, so nothing flickers. */
 function imageStack(model, cleanup) {
   const mime = model.get("mime");
   const images = model.get("images").map((bytes) =>
     h("img", { src: addressOf(bytes, mime, cleanup), alt: "", draggable: "false" }));
-  const node = h("div", { class: "cca-stage", style: `aspect-ratio: ${model.get("width")} / ${model.get("height")}` }, images);
+  const node = h("div", { class: "cca-stage", style: boxStyle(model) }, images);
   const show = (index) => images.forEach((image, i) => { image.style.visibility = i === index ? "visible" : "hidden"; });
   return { node, images, show };
 }

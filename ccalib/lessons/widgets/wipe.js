@@ -19,7 +19,7 @@ export default {
     const line = h("div", {
       class: "cca-divider", role: "slider", tabindex: "0", "aria-label": "divider", "aria-valuemin": "0", "aria-valuemax": "100",
     }, h("div", { class: "cca-grip", "aria-hidden": "true" }, "◂▸"));
-    const stage = h("div", { class: "cca-stage cca-wipe", style: `aspect-ratio: ${model.get("width")} / ${model.get("height")}` },
+    const stage = h("div", { class: "cca-stage cca-wipe", style: boxStyle(model) },
       layers.map((one) => one.node), line, left, right);
     body.append(stage);
 

@@ -1,8 +1,7 @@
-"""JPEG at a given number of bytes: the rival in the wipes."""
+"""JPEG at a given number of bytes: the rival in wipes and pictures."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 
 from PIL import Image
@@ -32,9 +31,7 @@ class Jpeg:
 
 def jpeg_bytes(image: Image.Image, quality: int, subsampling: str) -> bytes:
     """The file, with the settings under which JPEG is measured everywhere in this project."""
-    stream = io.BytesIO()
-    image.save(stream, **{**codecs.JPEG, "quality": quality, "subsampling": subsampling})
-    return stream.getvalue()
+    return codecs.save(image, **(codecs.JPEG | {"quality": quality, "subsampling": subsampling}))
 
 
 def jpeg_of_size(image: Image.Image, size: int) -> Jpeg:
