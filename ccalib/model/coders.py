@@ -37,16 +37,24 @@ class Noisy:
 
 
 class Estimate:
-    """Evaluation: what coding will cost, from the likelihoods of the rounded latents."""
+    """Evaluation: what coding will cost, from the likelihoods of the rounded latents.
+
+    Exact presets take them from the coder's integer tables (once `update()` has built them); `paper` from the
+    Gaussian, as the released model does.
+    """
 
     def __init__(self, gaussian: LatentGaussian) -> None:
         self.gaussian = gaussian
         self.likelihoods: list[Tensor] = []
 
     def __call__(self, group: int, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-        quantized = torch.round(y - mean) + mean
-        self.likelihoods.append(self.gaussian.likelihood(quantized, mean, scale, coded=True))
-        return quantized
+        symbols = torch.round(y - mean)
+        if self.gaussian.log_scale and self.gaussian.cdf_length.numel():
+            likelihood = self.gaussian.coded_likelihood(symbols, scale)
+        else:
+            likelihood = self.gaussian.likelihood(symbols + mean, mean, scale)
+        self.likelihoods.append(likelihood)
+        return symbols + mean
 
 
 class Write:

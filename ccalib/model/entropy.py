@@ -93,10 +93,24 @@ class LatentGaussian(GaussianConditional):
             return self.build_indexes(scale)
         return torch.floor((scale - math.log(SCALE_MIN)) / self.step + 0.5).clamp(0, SCALE_LEVELS - 1).int()
 
-    def likelihood(self, values: Tensor, mean: Tensor, scale: Tensor, coded: bool = False) -> Tensor:
-        """P(value) over a unit interval, ≥ 1e-9. With `coded`, at the level of the table that the coder takes."""
-        if coded and self.log_scale:
-            scale = self.scale_table.to(values)[self.level(scale).long()]
-        elif self.log_scale:
+    def likelihood(self, values: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
+        """P(value) over a unit interval, ≥ 1e-9."""
+        if self.log_scale:
             scale = torch.exp(-self.upper_bound(-scale))
         return self.likelihood_lower_bound(self._likelihood(values, scale, mean))
+
+    def coded_likelihood(self, symbols: Tensor, scale: Tensor) -> Tensor:
+        """P(symbol) as the range coder has it: from the integer table of the scale's level.
+
+        A table knows no probability below 2⁻¹⁶. A symbol outside it is an escape, then a nibble that counts nibbles,
+        then the nibbles of its distance, so outliers cost far less than the Gaussian says.
+        """
+        level = self.level(scale).long()
+        top = self._cdf_length[level] - 2  # the escape's place in the row
+        place = symbols.long() - self._offset[level]
+        inside = (place >= 0) & (place < top)
+        at = torch.where(inside, place, top).long()
+        p = (self._quantized_cdf[level, at + 1] - self._quantized_cdf[level, at]).double() / 2**16
+        distance = torch.where(place < 0, -2 * place - 1, 2 * (place - top)).double()
+        nibbles = torch.ceil(torch.floor(torch.log2(distance.clamp(min=0.5)) + 1) / 4)
+        return torch.where(inside, p, p * 16.0 ** -(1 + nibbles))

@@ -1,5 +1,6 @@
 import copy
 
+import numpy as np
 import pytest
 import torch
 
@@ -96,6 +97,26 @@ def test_likelihoods_sum_to_one():
             raw = torch.tensor(scale).log() if log_scale else torch.tensor(scale)
             p = gaussian.likelihood(values, torch.tensor(0.3), raw.double())
             assert p.sum().item() == pytest.approx(1, abs=1e-4)
+
+
+def test_coded_likelihoods_are_the_coders(photos):
+    """−log₂ of them is what the range coder writes, escapes included, and over all symbols they sum to 1."""
+    from ccalib.model import rans
+
+    gaussian = LatentGaussian(log_scale=True)
+    gaussian.update()
+    tables = rans.Tables.of(gaussian)
+    rng = np.random.default_rng(0)
+    for spread, level in ((0.1, 0), (40.0, 0), (3000.0, 3), (8.0, 40)):
+        symbols = np.round(rng.normal(0, spread, 5000)).astype(np.int32)
+        symbols[0] = 1  # so that the segment is not empty
+        scale = torch.full((5000,), gaussian.scale_table[level].log())
+        bits = -torch.log2(gaussian.coded_likelihood(torch.from_numpy(symbols), scale)).sum().item()
+        coded = 8 * len(rans.encode(symbols, np.full(5000, level, dtype=np.int32), tables))
+        assert coded == pytest.approx(bits, rel=2e-3, abs=64)
+    symbols = torch.arange(-3000, 3001)
+    p = gaussian.coded_likelihood(symbols, torch.full(symbols.shape, 2.0))
+    assert p.sum().item() == pytest.approx(1, abs=2e-5)
 
 
 def test_a_missing_group_is_all_zero(codec, batch):
