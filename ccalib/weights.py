@@ -69,6 +69,7 @@ def save(codec: Codec, path: Path, card: dict | None = None) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + f".{os.getpid()}.tmp")
     save_file(stored, temporary, metadata)
+    temporary.chmod(0o644)  # safetensors writes for the owner alone; a lab shares
     os.replace(temporary, path)
     codec.fingerprint = mark
     return mark
