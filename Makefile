@@ -53,6 +53,9 @@ $(STAMP): pyproject.toml constraints.txt
 	fi
 	$(VENV)/bin/python -m pip install $(PIP_ARGS) -c constraints.txt -e ".[dev]"
 	@$(VENV)/bin/python -W ignore -c "import torch, torchvision, compressai.ans"
+	@# no questions about news and no look-ups of updates: the course needs no network
+	@$(VENV)/bin/python -m jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" \
+	    >/dev/null 2>&1 || echo "(JupyterLab will ask about its news: it could not be told not to)"
 	@touch $(STAMP)
 
 lab: $(READY)  ## open JupyterLab on the first notebook
