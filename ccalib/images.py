@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,13 @@ def find(paths: list[str | Path]) -> list[Path]:
     if not files:
         raise CcaError(f"{', '.join(map(str, paths))}: no images ({', '.join(sorted(SUFFIXES))})")
     return files
+
+
+def to_bytes(image: Image.Image, **options) -> bytes:
+    """What Pillow writes with these options of `Image.save`, `format` among them."""
+    buffer = io.BytesIO()
+    image.save(buffer, **options)
+    return buffer.getvalue()
 
 
 def to_tensor(image: Image.Image) -> Tensor:

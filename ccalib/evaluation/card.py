@@ -6,7 +6,6 @@ python -m ccalib.evaluation.card small data/results/kodak.json
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import re
 from pathlib import Path
@@ -78,9 +77,7 @@ def picture(model: str, source: Path, quality: float, crop: tuple[int, int, int,
     sheet = Image.new("RGB", (3 * width + 16, height), "white")
     for i, shown in enumerate((original, ours, rival.image)):
         sheet.paste(shown.crop(crop), (i * (width + 8), 0))
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG", optimize=True)
-    write(path, buffer.getvalue())
+    write(path, images.to_bytes(sheet, format="PNG", optimize=True))
     pixels = original.width * original.height
     texts = [
         f"{name}, {len(file):,} bytes, {8 * len(file) / pixels:.3f} bpp, {psnr(original, image):.2f} dB"

@@ -1,6 +1,6 @@
 """Rate–distortion of our codec and others on a set of images, by the bytes of real files.
 
-Every measurement is stored as soon as it is made, so that a stopped evaluation goes on where it was.
+What is measured is stored after each quality of each codec, so that a stopped evaluation goes on from there.
 """
 
 from __future__ import annotations
@@ -115,10 +115,10 @@ def _earlier(output: Path, head: dict, settings: dict) -> dict:
     try:
         result = json.loads(output.read_text())
         same = result["images"] == head["images"]
-        ours = result["settings"].get(OURS, settings.get(OURS)) == settings.get(OURS, result["settings"].get(OURS))
+        stored, wanted = result["settings"].get(OURS), settings.get(OURS)
     except (ValueError, KeyError) as error:
         raise CcaError(f"{output}: not results of `ccalib evaluate`; name another output") from error
-    if not same or not ours:
+    if not same or (stored and wanted and stored != wanted):
         raise CcaError(f"{output}: holds {'other weights' if same else 'another set of images'}; name another output")
     result["settings"] |= settings
     return result

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from ccalib.evaluation import codecs
+from ccalib.evaluation.codecs import decode, jpeg_bytes
 from ccalib.evaluation.metrics import psnr
 
 SUBSAMPLINGS = ("4:2:0", "4:4:4")
@@ -29,11 +29,6 @@ class Jpeg:
         return len(self.data)
 
 
-def jpeg_bytes(image: Image.Image, quality: int, subsampling: str) -> bytes:
-    """The file, with the settings under which JPEG is measured everywhere in this project."""
-    return codecs.save(image, **(codecs.JPEG | {"quality": quality, "subsampling": subsampling}))
-
-
 def jpeg_of_size(image: Image.Image, size: int) -> Jpeg:
     """The JPEG file nearest to `size` bytes that has at least as many, so JPEG is never short-changed.
 
@@ -49,6 +44,6 @@ def jpeg_of_size(image: Image.Image, size: int) -> Jpeg:
             else:
                 low = middle + 1
         data = jpeg_bytes(image, low, subsampling)
-        decoded = codecs.decode(data)
+        decoded = decode(data)
         found.append(Jpeg(low, subsampling, data, decoded, psnr(image, decoded)))
     return max(found, key=lambda one: one.psnr)

@@ -53,8 +53,6 @@ def run_encode(args: argparse.Namespace) -> int:
 
 
 def run_decode(args: argparse.Namespace) -> int:
-    import io
-
     from PIL import Image
 
     from ccalib import images
@@ -69,9 +67,7 @@ def run_decode(args: argparse.Namespace) -> int:
         if target.suffix.lower() not in kinds:
             raise CcaError(f"{target}: Pillow writes no {target.suffix or 'file without a suffix'}")
         image = decode(source, args.groups)
-        buffer = io.BytesIO()
-        image.save(buffer, kinds[target.suffix.lower()])
-        write(target, buffer.getvalue())
+        write(target, images.to_bytes(image, format=kinds[target.suffix.lower()]))
         return f"{source} → {target}: {image.width}×{image.height}"
 
     return _each(jobs, work, "decoding")

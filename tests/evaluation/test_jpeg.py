@@ -1,4 +1,5 @@
-from ccalib.evaluation.jpeg import SUBSAMPLINGS, jpeg_bytes, jpeg_of_size
+from ccalib.evaluation.codecs import jpeg_bytes
+from ccalib.evaluation.jpeg import SUBSAMPLINGS, jpeg_of_size
 
 
 def test_jpeg_has_at_least_the_bytes_and_no_smaller_one_does(picture):

@@ -9,6 +9,7 @@ from typing import ClassVar
 import anywidget
 import traitlets as t
 
+from ccalib.lessons.pixels import MIME
 from ccalib.lessons.text import aligned
 
 HERE = Path(__file__).parent
@@ -64,6 +65,15 @@ class LessonWidget(anywidget.AnyWidget):
         if html is not None:
             data["text/html"] = html
         return data, metadata
+
+
+class Pictures(t.HasTraits):
+    """What a widget adds that shows one of several pictures of the same size."""
+
+    images = t.List(t.Bytes()).tag(sync=True)
+    mime = t.Unicode(MIME).tag(sync=True)
+    width = t.Int().tag(sync=True)
+    height = t.Int().tag(sync=True)
 
 
 def module_text(name: str) -> str:

@@ -9,12 +9,12 @@ from PIL import Image
 
 from ccalib.errors import CcaError
 from ccalib.lessons import plots
-from ccalib.lessons.pixels import MIME, pack
+from ccalib.lessons.pixels import pack
 from ccalib.lessons.text import size_text, thousands
-from ccalib.lessons.widgets.base import LessonWidget
+from ccalib.lessons.widgets.base import LessonWidget, Pictures
 
 
-class Progressive(LessonWidget):
+class Progressive(LessonWidget, Pictures):
     """Cut a `.cca` file anywhere and see the decode of the whole groups it still holds.
 
     Args:
@@ -31,10 +31,6 @@ class Progressive(LessonWidget):
 
     module = "progressive.js"
 
-    images = t.List(t.Bytes()).tag(sync=True)
-    mime = t.Unicode(MIME).tag(sync=True)
-    width = t.Int().tag(sync=True)
-    height = t.Int().tag(sync=True)
     names = t.List(t.Unicode()).tag(sync=True)
     ends = t.List(t.Int()).tag(sync=True)  # byte offsets at which header, z, g1 ... gG are complete
     colors = t.List(t.Unicode()).tag(sync=True)

@@ -8,12 +8,12 @@ import traitlets as t
 
 from ccalib.errors import CcaError
 from ccalib.lessons import plots
-from ccalib.lessons.pixels import MIME, Picture, pack
+from ccalib.lessons.pixels import Picture, pack
 from ccalib.lessons.text import thousands
-from ccalib.lessons.widgets.base import LessonWidget
+from ccalib.lessons.widgets.base import LessonWidget, Pictures
 
 
-class Quality(LessonWidget):
+class Quality(LessonWidget, Pictures):
     """One photograph at several qualities: picture, bytes, bits per pixel, PSNR, and the curve.
 
     Args:
@@ -30,10 +30,6 @@ class Quality(LessonWidget):
 
     module = "quality.js"
 
-    images = t.List(t.Bytes()).tag(sync=True)
-    mime = t.Unicode(MIME).tag(sync=True)
-    width = t.Int().tag(sync=True)
-    height = t.Int().tag(sync=True)
     qualities = t.List(t.Float()).tag(sync=True)
     bpps = t.List(t.Float()).tag(sync=True)
     psnrs = t.List(t.Float()).tag(sync=True)

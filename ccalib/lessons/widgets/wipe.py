@@ -7,12 +7,12 @@ import traitlets as t
 
 from ccalib.errors import CcaError
 from ccalib.lessons import plots
-from ccalib.lessons.pixels import MIME, Picture, pack
+from ccalib.lessons.pixels import Picture, pack
 from ccalib.lessons.text import thousands
-from ccalib.lessons.widgets.base import LessonWidget
+from ccalib.lessons.widgets.base import LessonWidget, Pictures
 
 
-class Wipe(LessonWidget):
+class Wipe(LessonWidget, Pictures):
     """Compare a reference with one picture or with several, of the same size.
 
     Args:
@@ -30,11 +30,7 @@ class Wipe(LessonWidget):
 
     module = "wipe.js"
 
-    images = t.List(t.Bytes()).tag(sync=True)
-    mime = t.Unicode(MIME).tag(sync=True)
     labels = t.List(t.Unicode()).tag(sync=True)
-    width = t.Int().tag(sync=True)
-    height = t.Int().tag(sync=True)
     position = t.Float(0.5).tag(sync=True)
     focus_y = t.Float(0.5).tag(sync=True)
     candidate = t.Int(0).tag(sync=True)
