@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import os
 import platform
 import sys
 import time
+from pathlib import Path
 
 PACKAGES = (
     "torch",
@@ -63,7 +65,9 @@ def _weights(model: str) -> str:
 
     path = weights.find(model)
     codec = weights.load(path)
-    return f"{path} ({path.stat().st_size / 1e6:.1f} MB, fingerprint {codec.fingerprint})"
+    data = os.environ.get("CCALIB_DATA")
+    note = f"; but CCALIB_DATA={data}: no such folder" if data and not Path(data).expanduser().is_dir() else ""
+    return f"{path} ({path.stat().st_size / 1e6:.1f} MB, fingerprint {codec.fingerprint}){note}"
 
 
 def _round_trip(model: str) -> str:

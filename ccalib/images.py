@@ -33,6 +33,8 @@ def load(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
     name = getattr(source, "filename", "") or "image" if isinstance(source, Image.Image) else str(source)
     try:
         image = source if isinstance(source, Image.Image) else Image.open(source)
+        if not all(image.size):
+            raise ValueError(f"it has {image.width}×{image.height} pixels")
         image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I;16") or image.mode == "I":
             image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))

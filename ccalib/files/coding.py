@@ -15,17 +15,17 @@ from ccalib.files import container
 from ccalib.model.codec import STRIDE, Codec
 from ccalib.model.gains import STEPS, stored_quality
 
-DEFAULT_QUALITY = 3.0
-
 
 def encode(
-    image: Image.Image | np.ndarray | str | Path, quality: float = DEFAULT_QUALITY, model: str | Path | Codec = "small"
+    image: Image.Image | np.ndarray | str | Path,
+    quality: float | None = None,
+    model: str | Path | Codec = "small",
 ) -> bytes:
     """The bytes of a `.cca` file.
 
     Args:
         image: anything `ccalib.images.load` takes; any size from 1×1 (it is padded inside and cropped after).
-        quality: 0 … Q (6 for `small`), continuous; it is rounded to 1/64 and used so.
+        quality: 0 … Q (6 for `small`), continuous; it is rounded to 1/64 and used so. By default half of Q.
         model: a name, path or fingerprint of weights, or a codec.
     Raises:
         CcaError: image, quality or weights can't be used.
@@ -33,7 +33,7 @@ def encode(
     codec, picture = weights.load(model), images.load(image)
     if not codec.fingerprint:
         raise CcaError("model: its weights are not stored, so no file can name them; call ccalib.weights.save first")
-    steps = stored_quality(codec.preset, quality)
+    steps = stored_quality(codec.preset, codec.preset.qualities / 2 if quality is None else quality)
     x = images.pad(images.to_tensor(picture), STRIDE)
     strings, symbols = codec.encode(x, torch.tensor([steps / STEPS]))
     payloads = [segment[0] for segment in strings]

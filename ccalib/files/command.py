@@ -16,7 +16,7 @@ from ccalib.errors import CcaError
 
 def add_encode(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser, "images or folders of images; a last name that ends in .cca is the output")
-    parser.add_argument("-q", "--quality", type=float, default=3.0, help="0 (small) to 6 (good), any number between")
+    parser.add_argument("-q", "--quality", type=float, help="0 (small) to 6 (good), any number between (default: 3, the middle)")
     parser.add_argument("--model", default="small", help="name, path or fingerprint of weights (default: small)")
 
 
@@ -58,7 +58,7 @@ def run_decode(args: argparse.Namespace) -> int:
     from ccalib import images
     from ccalib.files.coding import decode, write
 
-    kinds = Image.registered_extensions()
+    kinds = {k: v for k, v in Image.registered_extensions().items() if v != "CCA"}  # to pixels, not to .cca again
     if args.suffix not in kinds:
         raise CcaError(f"--suffix: Pillow writes no {args.suffix}")
     jobs = _jobs(args, find_cca, args.suffix, images.SUFFIXES)

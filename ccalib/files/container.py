@@ -19,16 +19,23 @@ from __future__ import annotations
 import binascii
 import dataclasses
 import zlib
+from typing import TYPE_CHECKING
 
-import numpy as np
 from PIL import Image
 
 from ccalib.errors import CcaError
 from ccalib.model import varint
-from ccalib.model.gains import STEPS
+from ccalib.model.presets import STEPS
+
+if TYPE_CHECKING:
+    import numpy as np  # not to run: Pillow's plugin reads headers with what `import ccalib` has loaded
 
 MAGIC, VERSION = b"CCA", 1
 MOST_GROUPS = 64
+
+
+class TooManyPixels(CcaError, Image.DecompressionBombError):
+    """More pixels than Pillow's limit allows; raise `PIL.Image.MAX_IMAGE_PIXELS` for files that you trust."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,4 +164,4 @@ def _check_pixels(width: int, height: int, name: str) -> None:
     if not width or not height:
         raise CcaError(f"{name}: width, height: {width}×{height}")
     if limit and width * height > limit:
-        raise CcaError(f"{name}: width, height: {width}×{height} is over the limit of {limit} pixels")
+        raise TooManyPixels(f"{name}: width, height: {width}×{height} is over the limit of {limit} pixels")

@@ -5,21 +5,28 @@
     x̂ ◄─ g_s (+ KLT⁻¹) ◄─ × inverse gain(q) ◄──────────────────── ŷ ┘
 
 h_a, contexts, rounding and residual prediction all live in the gained domain (DESIGN 5).
+
+A codec is a CompressAI `CompressionModel`: that library's training and evaluation tools take it as it is if it has one
+rate, and `codec.at(quality)`, a view of one rate, if it has many.
 """
 
 from __future__ import annotations
 
 import torch
 from compressai.entropy_models import EntropyBottleneck
-from torch import Tensor, nn
+from compressai.models import CompressionModel
+from torch import Tensor
 
 from ccalib.errors import CcaError
 from ccalib.model import rans
+from ccalib.model.auxiliary import Auxiliary
 from ccalib.model.coders import Estimate, Noisy, Read, Write
-from ccalib.model.entropy import EntropyPath, GroupModel, LatentGaussian
+from ccalib.model.entropy import EntropyPath, LatentGaussian
 from ccalib.model.exact import ACTIVATION_STEP, exact_copy, snap
+from ccalib.model.fixed import FixedRate
 from ccalib.model.gains import Gains
-from ccalib.model.hyper import hyper_analysis
+from ccalib.model.hyper import HyperKLT, hyper_analysis
+from ccalib.model.infer import infer
 from ccalib.model.layers import ste_round
 from ccalib.model.presets import Preset
 from ccalib.model.transforms import Analysis, KLTShortcut, Synthesis
@@ -27,10 +34,10 @@ from ccalib.model.transforms import Analysis, KLTShortcut, Synthesis
 STRIDE = 64  # image sizes are padded to multiples of this: z is at 1/64
 
 
-class Codec(nn.Module):
+class Codec(CompressionModel):
     """A CCA codec. Images are B×3×H×W in [0, 1] with H and W multiples of 64 (`ccalib.files` pads).
 
-    `quality` is a number per image, in [0, Q]; presets without variable rate ignore it.
+    `quality` is a number per image, B in [0, Q]; presets without variable rate ignore it.
     In training mode the forward pass sees noise and straight-through rounding; in evaluation mode it gives exactly
     what coding gives, likelihoods and reconstruction.
     """
@@ -42,12 +49,14 @@ class Codec(nn.Module):
         self.klt = KLTShortcut(preset.latent) if preset.klt else None
         self.gains = Gains(preset) if preset.qualities else None
         self.h_a = hyper_analysis(preset)
+        self.hyper_klt = HyperKLT(preset) if preset.hyper_klt else None
         self.path = EntropyPath(preset)
         self.z_prior = EntropyBottleneck(preset.hyper)
         self.gaussian = LatentGaussian(log_scale=not preset.split_context)
+        self.auxiliary: Auxiliary | None = None  # what a CCA loss adds; nothing that is coded reads it
         self.bf16 = False  # training only: transforms in bfloat16
         self.fingerprint = ""  # of the stored weights, set by `ccalib.weights`; files name it
-        self._exact: EntropyPath | None = None
+        self._exact: list[EntropyPath] = []  # at most one; in a list it is no submodule of this one
         self._tables: dict[str, rans.Tables] | None = None
 
     # ---- transforms -------------------------------------------------------------------------------------------------
@@ -72,20 +81,32 @@ class Codec(nn.Module):
         x_hat = x_hat.float()
         return x_hat if self.klt is None else x_hat + self.klt.inverse(y_hat)
 
+    def hyper_analyze(self, y: Tensor) -> Tensor:
+        """z: B×M×H/16×W/16 in the gained domain → B×N×H/64×W/64."""
+        z = self.h_a(y)
+        return z if self.hyper_klt is None else z + self.hyper_klt(y)
+
     def _autocast(self, x: Tensor):
         return torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16 and self.training)
 
     # ---- forward ----------------------------------------------------------------------------------------------------
 
-    def forward(self, x: Tensor, quality: Tensor | None = None) -> dict:
+    def forward(self, x: Tensor, quality: Tensor | None = None, auxiliary: bool = True) -> dict:
         """Reconstruction and likelihoods.
 
         Returns a dictionary: `x_hat`; `likelihoods` of `y` (B×M×H/16×W/16) and `z` (B×N×H/64×W/64); and what the
         auxiliary model and the lessons read: `y`, `noisy` (y plus noise; training only), `hyper` (output of the hyper
         synthesis), `decoded` (ŷ per group).
+
+        A codec with an auxiliary model adds `aux_likelihoods`, unless `auxiliary` is False: its own of `y`, and those
+        of its `factorized` prior on y where it has one.
+
+        Raises:
+            CcaError: sides that aren't multiples of 64.
         """
+        self._check_size(x)
         y = self.analyze(x, quality)
-        z = self.h_a(y)
+        z = self.hyper_analyze(y)
         if self.training:
             _, z_likelihood = self.z_prior(z)
             medians = self._medians()
@@ -102,7 +123,7 @@ class Codec(nn.Module):
             dtype = next(path.parameters()).dtype
             hyper = path.h_s(z_hat.to(dtype))
             decoded = path.groups.walk(hyper, coder, y.to(dtype))
-        return {
+        out = {
             "x_hat": self.synthesize(torch.cat(decoded, dim=1), quality),
             "likelihoods": {"y": torch.cat(coder.likelihoods, dim=1), "z": z_likelihood},
             "y": y,
@@ -110,36 +131,101 @@ class Codec(nn.Module):
             "hyper": hyper,
             "decoded": decoded,
         }
+        if self.auxiliary is not None and auxiliary:
+            out["aux_likelihoods"] = self._auxiliary_likelihoods(out)
+        return out
+
+    def _auxiliary_likelihoods(self, out: dict) -> dict[str, Tensor]:
+        y = out["y"]
+        coder = Noisy(self.gaussian, out["noisy"], self.preset.sizes) if self.training else Estimate(self.gaussian)
+        hyper, decoded = (tuple(t.to(y) for t in out[name]) for name in ("hyper", "decoded"))
+        result = {"y": self.auxiliary(hyper, coder, y, decoded)}
+        if self.auxiliary.y_prior is not None:
+            result["factorized"] = self.auxiliary.y_prior(y)[1]
+        return result
 
     # ---- coding -----------------------------------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Codec:
-        self._exact = self._tables = None  # weights may change from here on
+        self._forget()  # weights may change from here on
         return super().train(mode)
+
+    def load_state_dict(self, state_dict, strict: bool = True):
+        self._forget()
+        return super().load_state_dict(state_dict, strict)
+
+    @classmethod
+    def from_state_dict(cls, state_dict: dict[str, Tensor]) -> Codec:
+        """A new codec with these weights, trainable; its preset is inferred from their names and shapes.
+
+        Names may carry the prefix `module.` (several processes) or `codec.` (a view's, a training run's).
+
+        Raises:
+            CcaError: not a codec's weights; a name or shape that doesn't fit (named).
+        """
+        preset, released, state_dict = infer(state_dict)
+        codec = cls(preset)
+        if released is not None:
+            codec.auxiliary = Auxiliary(preset, released)
+        codec.load_state_dict(codec.state_dict() | state_dict)  # tables may be missing
+        return codec
+
+    def at(self, quality: float) -> FixedRate:
+        """A view of this codec at one quality, which CompressAI's tools take. Raises CcaError outside [0, Q]."""
+        return FixedRate(self, quality)
 
     def coding_path(self) -> EntropyPath:
         """The entropy path that encoder and decoder run: rounded to exact arithmetic where the preset allows."""
         if not self.preset.exact:
             return self.path
-        if self._exact is None:
-            self._exact = exact_copy(self.path)
-        return self._exact
+        if not self._exact or self.training:  # in training the weights may have changed since
+            self._exact = [exact_copy(self.path)]
+        return self._exact[0]
+
+    def _forget(self) -> None:
+        self._exact, self._tables = [], None
 
     @torch.no_grad()
-    def update(self) -> None:
-        """Set quantiles and medians of z from its distribution, and build the integer tables of both entropy models."""
-        self.z_prior._update_quantiles()
-        if self.preset.exact:
-            quantiles = self.z_prior.quantiles
-            quantiles[:, :, 1] = snap(quantiles[:, :, 1], ACTIVATION_STEP)
-        self.z_prior.update(force=True)
-        self.gaussian.update()
+    def update(
+        self, scale_table: Tensor | None = None, force: bool = False, update_quantiles: bool = False
+    ) -> bool:  # CompressAI's signature
+        """Build the integer tables of both entropy models from their parameters.
+
+        Args:
+            scale_table: other scales than the 64 of this model; exact presets take none.
+            force: also where there are tables already.
+            update_quantiles: first set quantiles and medians from the distributions, as our training does at its end;
+                otherwise they are as trained by `aux_loss`, or as loaded.
+        Returns:
+            whether anything was built.
+        """
+        if scale_table is not None and self.preset.exact:
+            raise CcaError(f"scale_table: the model {self.preset.name} has its own")
+        updated = False
+        for bottleneck in self._bottlenecks():
+            if force or not bottleneck._offset.numel():
+                if update_quantiles:
+                    bottleneck._update_quantiles()
+                if self.preset.exact:  # the entropy path reads ẑ, so medians lie on its grid
+                    bottleneck.quantiles[:, :, 1] = snap(bottleneck.quantiles[:, :, 1], ACTIVATION_STEP)
+                updated |= bottleneck.update(force=True)
+        scales = self.gaussian.own_scales if scale_table is None else scale_table
+        updated |= self.gaussian.update_scale_table(scales, force=force)
         self._tables = None
+        return updated
+
+    @property
+    def updated(self) -> bool:
+        """Whether both entropy models have their tables."""
+        return bool(self.z_prior._offset.numel() and self.gaussian._offset.numel())
+
+    def _bottlenecks(self) -> list[EntropyBottleneck]:
+        return [m for m in self.modules() if isinstance(m, EntropyBottleneck)]
 
     def tables(self) -> dict[str, rans.Tables]:
         """The range coder's tables, `y` and `z`. Raises CcaError before `update()`."""
         if self._tables is None:
-            if not self.z_prior._quantized_cdf.numel() or not self.gaussian._quantized_cdf.numel():
+            if not self.updated:
                 raise CcaError("the model has no CDF tables yet: call update() after training")
             self._tables = {"y": rans.Tables.of(self.gaussian), "z": rans.Tables.of(self.z_prior)}
             for name, table in self._tables.items():
@@ -152,7 +238,7 @@ class Codec(nn.Module):
         self._check_size(x)
         y = self.analyze(x, quality)
         medians = self._medians()
-        symbols = torch.round(self.h_a(y) - medians).clamp(-rans.SYMBOL_LIMIT, rans.SYMBOL_LIMIT).int().cpu()
+        symbols = torch.round(self.hyper_analyze(y) - medians).clamp(-rans.SYMBOL_LIMIT, rans.SYMBOL_LIMIT).int().cpu()
         rows, tables = self._z_rows(symbols.shape), self.tables()
         z_strings = [rans.encode(s, rows, tables["z"]) for s in symbols.numpy()]
         coder = Write(self.gaussian, tables["y"])
@@ -183,6 +269,20 @@ class Codec(nn.Module):
         decoded = path.walk((z.to(medians) + medians).to(dtype), coder)
         return self.synthesize(torch.cat(decoded, dim=1), quality), [z.numpy(), *coder.symbols]
 
+    def compress(self, x: Tensor, quality: Tensor | None = None) -> dict:
+        """As CompressAI has it: `strings`, a list per segment (the groups, then z) of one byte string per image, and
+        `shape`, height and width of z."""
+        (z, *groups), _ = self.encode(x, quality)
+        return {"strings": [*groups, z], "shape": torch.Size((x.shape[2] // STRIDE, x.shape[3] // STRIDE))}
+
+    def decompress(self, strings: list[list[bytes]], shape: tuple[int, int], quality: Tensor | None = None) -> dict:
+        """`x_hat`, B×3×64h×64w in [0, 1], from what `compress` gives. Raises CcaError."""
+        segments = self.preset.groups + 1
+        if len(strings) != segments or len({len(s) for s in strings}) != 1 or not strings[0]:
+            raise CcaError(f"strings: {segments} lists of one byte string per image are wanted (the groups, then z)")
+        x_hat, _ = self.decode([strings[-1], *strings[:-1]], tuple(shape), quality)
+        return {"x_hat": x_hat.clamp(0, 1)}
+
     def _medians(self) -> Tensor:
         return self.z_prior._get_medians().detach().view(1, -1, 1, 1)
 
@@ -191,24 +291,6 @@ class Codec(nn.Module):
 
     @staticmethod
     def _check_size(x: Tensor) -> None:
-        if x.ndim != 4 or x.shape[1] != 3 or x.shape[2] % STRIDE or x.shape[3] % STRIDE:
+        if x.ndim != 4 or x.shape[1] != 3 or x.shape[2] % STRIDE or x.shape[3] % STRIDE or not x.numel():
             raise CcaError(f"image: B×3×H×W with H and W multiples of {STRIDE} is wanted, not {tuple(x.shape)}")
 
-
-class Auxiliary(nn.Module):
-    """The auxiliary entropy model: group i can't read group i − 1 (paper, section 3.2).
-
-    Args:
-        released: as in the authors' training code, with its own ŷ and residual prediction, and a factorized prior on y;
-            otherwise the honest reading, which reads the main model's ŷ and predicts no residual (DESIGN 4).
-    """
-
-    def __init__(self, preset: Preset, released: bool) -> None:
-        super().__init__()
-        self.groups = GroupModel(preset, lag=1, residuals=max(preset.groups - 2, 0) if released else 0)
-        self.y_prior = EntropyBottleneck(preset.latent) if released else None
-
-    def forward(self, hyper, coder: Noisy | Estimate, y: Tensor, decoded: list[Tensor]) -> Tensor:
-        """Likelihoods of y, B×M×h×w, under `coder`'s noise or rounding."""
-        self.groups.walk(hyper, coder, y, read=None if self.y_prior is not None else decoded)
-        return torch.cat(coder.likelihoods, dim=1)

@@ -96,11 +96,14 @@ class SharedContext(nn.Module):
         self.head = head(width, preset.head_widths, 2 * size)
         self.residual_head = head(width + size, preset.head_widths, size) if residual else None
         self.bound = HalfTanh()
+        self.linear = preset.hyper_klt and seen == 0  # the first channels of the hyper output are means already
 
     def forward(self, hyper: tuple[Tensor, Tensor], seen: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """(mean, log-scale, features) of the group; mean and log-scale B×size×h×w."""
         features = self.trunk(torch.cat((hyper[0], *seen), dim=1))
         mean, log_scale = self.head(features).split(self.size, dim=1)
+        if self.linear:
+            mean = mean + hyper[0][:, : self.size]
         return mean, log_scale, features
 
     residual = SplitContext.residual

@@ -82,7 +82,8 @@ class LatentGaussian(GaussianConditional):
     def __init__(self, log_scale: bool) -> None:
         low, high = math.log(SCALE_MIN), math.log(SCALE_MAX)
         self.step = (high - low) / (SCALE_LEVELS - 1)
-        super().__init__([math.exp(low + i * self.step) for i in range(SCALE_LEVELS)], scale_bound=SCALE_MIN)
+        self.own_scales = [math.exp(low + i * self.step) for i in range(SCALE_LEVELS)]
+        super().__init__(self.own_scales, scale_bound=SCALE_MIN)
         self.log_scale = log_scale
         # bounds log-scales from above; like CompressAI's bound from below, its gradient lets them come back
         self.upper_bound = LowerBound(-high)

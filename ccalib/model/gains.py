@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ccalib.errors import CcaError
-from ccalib.model.presets import Preset
-
-STEPS = 64  # a quality is stored in a file in steps of 1/64
+from ccalib.model.presets import STEPS, Preset
 
 
 def lambda_of(preset: Preset, quality: Tensor | float):

@@ -12,6 +12,8 @@ import json
 from ccalib.errors import CcaError
 from ccalib.model.groups import group_sizes
 
+STEPS = 64  # a quality is stored in a file in steps of 1/64
+
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
@@ -31,6 +33,7 @@ class Preset:
         split_context: `paper`'s separate NAF trunks for mean and scale; otherwise one convolutional trunk for both,
             heads that give a log-scale, and an entropy path that runs in exact arithmetic (DESIGN 6).
         klt: the linear path beside the transforms (DESIGN 2).
+        hyper_klt: the same one level up, between the first group and z.
         qualities: Q; gains are learned at 0, 1, ... Q. 0 is the paper's fixed-rate model without gains.
         lambdas: the range of lambda, lowest at quality 0, log-spaced.
     """
@@ -50,6 +53,7 @@ class Preset:
     head_widths: tuple[int, ...] = (224, 128)
     split_context: bool = True
     klt: bool = False
+    hyper_klt: bool = False
     qualities: int = 0
     lambdas: tuple[float, float] = (0.013, 0.013)
 
@@ -103,8 +107,9 @@ SMALL = Preset(
     head_widths=(80,),
     split_context=False,
     klt=True,
+    hyper_klt=True,
     qualities=6,
-    lambdas=(0.0018, 0.05),
+    lambdas=(0.0007, 0.065),
 )
 
 TINY = dataclasses.replace(

@@ -29,6 +29,7 @@ SETTINGS = {
     "seed": (int, "same seed: same initial weights, crops, qualities and noise"),
     "batch": (int, "crops per step and process"),
     "crop": (int, "side of the crops in pixels, a multiple of 64"),
+    "optimizer": (str, "adam, or muon for the convolutions and Adam for the rest"),
     "lr": (float, "learning rate of Adam"),
     "klt_rate": (float, "factor of the learning rate for the KLT weights"),
     "gain_rate": (float, "factor of the learning rate for the gains"),

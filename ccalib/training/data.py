@@ -148,12 +148,12 @@ class Crops:
         return crop[:, ::-1] if rng.random() < 0.5 else crop
 
 
-def patches(photos: Photos, count: int, seed: int) -> Tensor:
-    """count×768 random 16×16 patches in [0, 1], flattened from 3×16×16: what the KLT is computed from."""
+def patches(photos: Photos, count: int, seed: int, side: int = PATCH) -> Tensor:
+    """count×(3·side²) random square patches in [0, 1], flattened from 3×side×side: what a KLT is computed from."""
     rng = random.Random(seed)
     rows = []
     for _ in range(count):
         photo = photos[rng.randrange(len(photos))]
-        top, left = (rng.randrange(side - PATCH + 1) for side in photo.shape[:2])
-        rows.append(photo[top : top + PATCH, left : left + PATCH].transpose(2, 0, 1).reshape(-1))
+        top, left = (rng.randrange(length - side + 1) for length in photo.shape[:2])
+        rows.append(photo[top : top + side, left : left + side].transpose(2, 0, 1).reshape(-1))
     return torch.from_numpy(np.stack(rows)).float() / 255

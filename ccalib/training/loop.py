@@ -25,10 +25,12 @@ from ccalib.model.presets import Preset
 from ccalib.training import checkpoint
 from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
+from ccalib.training.muon import ConvMuon, is_matrix
 from ccalib.training.schedule import Plan, plan_for
 from ccalib.training.start import new_codec, seeded
 from ccalib.training.validate import validate
 
+BETAS = (0.9, 0.99)  # with 0.999 a parameter whose gradient suddenly grows jumps 30 learning rates, and a run blew up
 TIMED_STEPS = (10, 30)  # between these steps the speed is measured that turns minutes into steps
 
 
@@ -42,12 +44,13 @@ class Settings:
     seed: int = 0
     batch: int = 8
     crop: int = 128
+    optimizer: str = "muon"
     lr: float = 1e-3
     klt_rate: float = 0.02  # factors of lr
     gain_rate: float = 0.1
     quantile_lr: float = 1e-2
     clip: float = 1.0
-    ema: float = 0.999
+    ema: float = 0.99  # a longer average trails behind a decaying rate
     weight_power: float = 0.5
     warmup: int = 200
     decay: float = 0.3
@@ -63,19 +66,24 @@ class Stopped(Exception):
 
 def optimizers(objective: Objective, settings: Settings) -> dict[str, torch.optim.Optimizer]:
     """`codec`, `quantiles`, and for the honest loss `auxiliary`: each parameter is in exactly one."""
-    quantiles, klt, gains, rest, auxiliary = [], [], [], [], []
+    quantiles, klt, gains, rest, auxiliary, matrices = [], [], [], [], [], []
     for name, p in objective.named_parameters():
-        own = name.startswith("auxiliary.") and settings.loss == "honest"
         part = name.split(".")[1]
-        home = auxiliary if own else {"klt": klt, "gains": gains}.get(part, rest)
+        own = part == "auxiliary" and settings.loss == "honest"
+        home = auxiliary if own else {"klt": klt, "hyper_klt": klt, "gains": gains}.get(part, rest)
+        home = klt if ".h_s.linear." in name else home
+        if settings.optimizer == "muon" and home is rest and is_matrix(p):
+            home = matrices
         (quantiles if name.endswith("quantiles") else home).append(p)
     groups = [{"params": rest, "lr": settings.lr}]
     groups += [{"params": klt, "lr": settings.lr * settings.klt_rate}] if klt else []
     groups += [{"params": gains, "lr": settings.lr * settings.gain_rate}] if gains else []
-    result = {"codec": torch.optim.Adam(groups, fused=True)}
+    result = {"codec": torch.optim.Adam(groups, betas=BETAS, fused=True)}
     result["quantiles"] = torch.optim.Adam([{"params": quantiles, "lr": settings.quantile_lr}])
+    if matrices:
+        result["matrices"] = ConvMuon([{"params": matrices, "lr": settings.lr}])
     if auxiliary:
-        result["auxiliary"] = torch.optim.Adam([{"params": auxiliary, "lr": settings.lr}], fused=True)
+        result["auxiliary"] = torch.optim.Adam([{"params": auxiliary, "lr": settings.lr}], betas=BETAS, fused=True)
     return result
 
 
@@ -143,7 +151,7 @@ class Trainer:
             raise CcaError(f"--resume: this run was started with {state['processes']} processes; use as many")
         strict = state["settings"]["loss"] == self.settings.loss  # another loss forks: its auxiliary model starts anew
         self.objective.load_state_dict(state["objective"], strict=strict)
-        self.average.load_state_dict(state["average"])
+        self.average.load_state_dict(state["average"], strict=strict)
         for name, optimizer in self.optimizers.items():
             stored = state["optimizers"].get(name)
             if stored and _shape(stored) == _shape(optimizer.state_dict()):

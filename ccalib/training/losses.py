@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from ccalib.model.codec import Auxiliary, Codec
+from ccalib.model.auxiliary import Auxiliary
+from ccalib.model.codec import Codec
 from ccalib.model.coders import Noisy
 from ccalib.model.gains import lambda_of
 
@@ -52,6 +53,8 @@ def released(rate_y, rate_z, d, rate_aux, cross, beta) -> Tensor:
 class Objective(nn.Module):
     """Codec, auxiliary model and loss as one module, so that several processes average all gradients at once.
 
+    The auxiliary model becomes a part of the codec (`codec.auxiliary`); one that is there already is kept.
+
     Args:
         kind: one of `KINDS`.
         weight_power: each image's loss is weighted by (λ/λ_ref)^−power; 0.5 keeps high rates from ruling the sum.
@@ -62,32 +65,41 @@ class Objective(nn.Module):
         if kind not in KINDS:
             raise ValueError(f"loss: one of {KINDS}, not {kind}")
         self.codec, self.kind, self.weight_power = codec, kind, weight_power
-        self.auxiliary = None if kind == "plain" else Auxiliary(codec.preset, released=kind == "released")
+        if kind != "plain" and codec.auxiliary is None:
+            codec.auxiliary = Auxiliary(codec.preset, released=kind == "released")
 
-    def forward(self, x: Tensor, quality: Tensor, alpha: float = 0.0) -> tuple[Tensor, dict[str, Tensor]]:
+    @property
+    def auxiliary(self) -> Auxiliary | None:
+        return None if self.kind == "plain" else self.codec.auxiliary
+
+    def forward(
+        self, x: Tensor, quality: Tensor | None = None, alpha: float = 0.0
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """Total loss of a batch, and its terms (means over the batch, detached).
+
+        `quality` may be left out where there is one rate. In evaluation mode the terms are those of what is coded.
 
         The total is the codec's loss, plus the auxiliary model's own (honest), plus that of the quantiles of z. Their
         gradients fall on different parameters, so one backward pass serves all three.
         """
         preset = self.codec.preset
-        out = self.codec(x, quality)
+        out = self.codec(x, quality, auxiliary=self.kind == "released")
         pixels = x.shape[2] * x.shape[3]
         groups = bits(out["likelihoods"]["y"], preset.sizes) / pixels  # B×G
         rate_y, rate_z = groups.sum(dim=1), bits(out["likelihoods"]["z"]) / pixels
-        d, lam = distortion(x, out["x_hat"]), lambda_of(preset, quality)
+        d, lam = distortion(x, out["x_hat"]), lambda_of(preset, torch.zeros(len(x)) if quality is None else quality)
         terms = {"groups": groups, "rate_z": rate_z, "distortion": d, "plain": plain(rate_y, rate_z, d, lam)}
         loss, own = terms["plain"], 0.0
         if self.kind == "honest":
             frozen = {name: p.detach() for name, p in self.auxiliary.named_parameters()}
-            gap = (groups - self._auxiliary(out, frozen)[0] / pixels)[:, 1:].sum(dim=1)
+            gap = (groups - self._honest(out, frozen) / pixels)[:, 1:].sum(dim=1)
             loss = honest(rate_y, rate_z, d, lam, gap, alpha)
-            own_rates = self._auxiliary(_detached(out), None)[0] / pixels
+            own_rates = self._honest(_detached(out), None) / pixels
             own = own_rates.sum(dim=1).mean()
             terms |= {"gap": gap, "auxiliary": own_rates}
         elif self.kind == "released":
-            aux_groups, likelihood = self._auxiliary(out, None)
-            _, factorized = self.auxiliary.y_prior(out["y"])
+            likelihood, factorized = out["aux_likelihoods"]["y"], out["aux_likelihoods"]["factorized"]
+            aux_groups = bits(likelihood, preset.sizes)
             cross = (likelihood * -torch.log2(factorized)).sum(dim=(1, 2, 3)) / pixels
             beta = RELEASED_LAMBDA / lam - 1
             rate_aux = aux_groups.sum(dim=1) / pixels
@@ -101,15 +113,15 @@ class Objective(nn.Module):
             quantiles = quantiles + self.auxiliary.y_prior.loss()
         return total + own + quantiles, {name: t.detach().mean(dim=0) for name, t in terms.items()}
 
-    def _auxiliary(self, out: dict, parameters: dict | None) -> tuple[Tensor, Tensor]:
-        """Bits per group (B×G) and likelihoods of the auxiliary model, with its own or the given parameters."""
+    def _honest(self, out: dict, parameters: dict | None) -> Tensor:
+        """Bits per group (B×G) of the auxiliary model, with its own or the given parameters."""
         coder = Noisy(self.codec.gaussian, out["noisy"], self.codec.preset.sizes)
         arguments = (out["hyper"], coder, out["y"], out["decoded"])
         if parameters is None:
             likelihood = self.auxiliary(*arguments)
         else:
             likelihood = functional_call(self.auxiliary, parameters, arguments)
-        return bits(likelihood, self.codec.preset.sizes), likelihood
+        return bits(likelihood, self.codec.preset.sizes)
 
 
 def _detached(value):

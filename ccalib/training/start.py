@@ -7,15 +7,19 @@ import zlib
 
 import torch
 from compressai.entropy_models import EntropyBottleneck
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ccalib.model.codec import Codec
 from ccalib.model.entropy import SCALE_MIN
+from ccalib.model.hyper import BLOCK
 from ccalib.model.presets import Preset
-from ccalib.model.transforms import high_rate_gain, klt
+from ccalib.model.transforms import PATCH, high_rate_gain, klt
 from ccalib.training.data import Photos, patches
 
-PATCHES = 50_000
+PATCHES, BLOCKS = 50_000, 6_000  # of 16×16 and of 64×64 pixels: what the two KLTs are computed from
+HYPER_SHARE = 0.4  # of the second KLT's components start in z
+HYPER_STEP = 3.5  # step Δ of z over the deviation σ that z leaves: minimizes −log₂Δ + 8 log₂(1 + Δ²/192σ²) bits a block
 SMALL_START = 0.1  # the network's last layers, beside the linear path
 
 
@@ -45,7 +49,41 @@ def new_codec(preset: Preset, photos: Photos | None, seed: int) -> Codec:
         convolution.weight.mul_(SMALL_START)
         convolution.bias.zero_()
     # scales start at the channels' own standard deviations instead of at 1
-    deviations = (gain * variances[: preset.latent].sqrt()).clamp(min=SCALE_MIN)
+    deviations = gain * variances[: preset.latent].sqrt()
+    if codec.hyper_klt is not None:
+        deviations[: preset.sizes[0]] = _start_hyper(codec, patches(photos, BLOCKS, seed, PATCH * BLOCK))
+    deviations = deviations.clamp(min=SCALE_MIN)
     for context, group in zip(codec.path.groups.contexts, deviations.split(preset.sizes), strict=True):
         context.head[-1].bias[len(group) :] = torch.tensor([math.log(d) for d in group.tolist()])
     return codec
+
+
+def _start_hyper(codec: Codec, blocks: Tensor) -> Tensor:
+    """Start z as leading principal components of the first group's 4×4 blocks, and their inverse as its means.
+
+    Args:
+        blocks: n×(3·64·64) pixels.
+    Returns:
+        standard deviations of the first group's channels around those means.
+    """
+    first = codec.hyper_klt.size
+    weight, bias = codec.klt.analysis.weight[:first], codec.klt.analysis.bias[:first]
+    y = F.conv2d(blocks.view(-1, 3, PATCH * BLOCK, PATCH * BLOCK), weight, bias, stride=PATCH)  # n×first×4×4
+    rows = y.reshape(len(y), -1)
+    kept = min(round(HYPER_SHARE * rows.shape[1]), codec.preset.hyper)
+    basis, mean, variances = klt(rows, kept)
+    step = HYPER_STEP * (variances[kept:].sum() / rows.shape[1]).sqrt()
+    channel_mean = mean.view(first, -1).mean(dim=1)
+    analysis, synthesis = codec.hyper_klt.analysis, codec.path.h_s.linear
+    for layer in (analysis, synthesis):
+        layer.weight.zero_()
+    analysis.weight[:kept] = (basis / step).view(kept, first, BLOCK, BLOCK)
+    analysis.bias.zero_()
+    analysis.bias[:kept] = -(basis / step) @ channel_mean.repeat_interleave(BLOCK**2)
+    synthesis.weight[:kept] = (basis * step).view(kept, first, BLOCK, BLOCK)
+    synthesis.bias.copy_(channel_mean)
+    for convolution in (codec.h_a[-1], codec.path.h_s.mean[-1], codec.path.groups.contexts[0].head[-1]):
+        convolution.weight.mul_(SMALL_START)
+        convolution.bias.zero_()
+    left = y - synthesis(torch.round(analysis(y)))
+    return left.std(dim=(0, 2, 3))

@@ -34,7 +34,7 @@ def validate(codec: Codec, photos: Photos, qualities: list[float] | None = None,
     """
     preset = codec.preset
     codec = copy.deepcopy(codec).eval()
-    codec.update()
+    codec.update(force=True, update_quantiles=True)
     if qualities is None:
         qualities = [float(q) for q in range(preset.qualities + 1)]
     points = []

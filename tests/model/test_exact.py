@@ -107,6 +107,6 @@ def test_rounding_costs_little(codec, batch):
         coder = Estimate(codec.gaussian)
         medians = codec._medians()
         y = codec.analyze(batch, quality)
-        codec.path.walk(torch.round(codec.h_a(y) - medians) + medians, coder, y)
+        codec.path.walk(torch.round(codec.hyper_analyze(y) - medians) + medians, coder, y)
     rate, plain = (-torch.log2(p).sum() for p in (exact, torch.cat(coder.likelihoods, dim=1)))
     assert rate.item() == pytest.approx(plain.item(), rel=0.02)
