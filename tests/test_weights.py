@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import json
 import os
 import shutil
@@ -13,7 +14,9 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from ccalib import CcaError, weights
+from ccalib.model.codec import Codec
 from ccalib.model.exact import WEIGHT_STEP
+from ccalib.model.presets import TINY
 from tests.conftest import DATA, shaken
 
 
@@ -61,17 +64,20 @@ def test_damaged_weights_are_refused(model, tmp_path):
             weights.load(tmp_path / f"{name}.safetensors")
 
 
-def test_a_field_that_presets_gain_changes_no_fingerprint(model):
-    with safe_open(model, "pt") as file:
+def test_a_field_that_presets_gain_changes_no_fingerprint(tmp_path):
+    """A file from before presets had `hyper_klt` loads under the fingerprint that it was written with."""
+    weights.save(Codec(dataclasses.replace(TINY, hyper_klt=False)), tmp_path / "old.safetensors")
+    with safe_open(tmp_path / "old.safetensors", "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    meta = weights.metadata(model)
-    assert weights.fingerprint(meta["preset"], tensors) == meta["fingerprint"]
+    meta = weights.metadata(tmp_path / "old.safetensors")
     fields = json.loads(meta["preset"])
-    del fields["hyper_klt"]  # as in files written before there was one
-    assert weights.fingerprint(json.dumps(fields), tensors) != meta["fingerprint"]
-    shipped = weights.find("573c424c34a15017")
-    assert "hyper_klt" not in weights.metadata(shipped)["preset"]
-    assert weights.load(shipped).fingerprint == "573c424c34a15017"
+    del fields["hyper_klt"]
+    meta["preset"] = json.dumps(fields)
+    mark = weights.fingerprint(meta["preset"], tensors)
+    assert mark != meta["fingerprint"]
+    save_file(tensors, tmp_path / "old.safetensors", meta | {"fingerprint": mark})
+    codec = weights.load(tmp_path / "old.safetensors")
+    assert codec.fingerprint == mark and codec.preset.hyper_klt is False
 
 
 def test_weights_without_what_their_preset_needs_are_refused(model, tmp_path):
@@ -218,11 +224,13 @@ def test_an_installed_wheel(tmp_path):
     subprocess.run([*pip, "--no-deps", "-q", "-w", wheels, source], check=True, capture_output=True)
     (wheel,) = wheels.glob("*.whl")
     zipfile.ZipFile(wheel).extractall(site)
+    mark = weights.load("small").fingerprint
+    golden = DATA.parent / f"tests/files/golden/coffee_{mark[:8]}.cca"
     script = f"""
 import os, ccalib
 from PIL import Image
 assert ccalib.__file__.startswith({str(site)!r}), ccalib.__file__
-golden = {str(DATA.parent / "tests/files/golden/coffee_573c424c.cca")!r}
+golden = {str(golden)!r}
 image = Image.open(golden)
 for attempt in (lambda: ccalib.load("small"), image.load):
     try:
@@ -239,7 +247,7 @@ print(ccalib.load("small").preset.name, image.resize((60, 40)).size)
     lines = done.stdout.decode().splitlines()
     assert len(lines) == 3, done.stderr.decode()
     assert "'small'; looked in no folder: this ccalib is installed without data" in lines[0]
-    assert "coffee_573c424c.cca: fingerprint: weights: no model with name or fingerprint '573c424c34a15017'" in lines[1]
+    assert f"{golden.name}: fingerprint: weights: no model with name or fingerprint '{mark}'" in lines[1]
     assert lines[2] == "small (60, 40)"
 
 

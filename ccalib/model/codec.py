@@ -155,15 +155,15 @@ class Codec(CompressionModel):
         return super().load_state_dict(state_dict, strict)
 
     @classmethod
-    def from_state_dict(cls, state_dict: dict[str, Tensor]) -> Codec:
-        """A new codec with these weights, trainable; its preset is inferred from their names and shapes.
+    def from_state_dict(cls, state_dict: dict[str, Tensor], preset: Preset | None = None) -> Codec:
+        """A new codec with these weights, trainable; without a preset, it is inferred from their names and shapes.
 
         Names may carry the prefix `module.` (several processes) or `codec.` (a view's, a training run's).
 
         Raises:
             CcaError: not a codec's weights; a name or shape that doesn't fit (named).
         """
-        preset, released, state_dict = infer(state_dict)
+        preset, released, state_dict = infer(state_dict, preset)
         codec = cls(preset)
         if released is not None:
             codec.auxiliary = Auxiliary(preset, released)

@@ -16,8 +16,10 @@ PREFIX = re.compile(r"^((module|codec)\.)+")
 TABLE = re.compile(r"(_quantized_cdf|_offset|_cdf_length|scale_table|scale_bound|bound|target)$")
 
 
-def infer(state: dict[str, Tensor]) -> tuple[Preset, bool | None, dict[str, Tensor]]:
+def infer(state: dict[str, Tensor], preset: Preset | None = None) -> tuple[Preset, bool | None, dict[str, Tensor]]:
     """Preset, auxiliary model (None: none; True: the released kind), and the dictionary with its prefixes removed.
+
+    A preset that is given is checked, not inferred.
 
     Widths, depths and group sizes are read. What leaves no trace in shapes (the range of λ; k where several give the
     same sizes) is that of the known preset with as many latent channels, else of `small`.
@@ -31,7 +33,7 @@ def infer(state: dict[str, Tensor]) -> tuple[Preset, bool | None, dict[str, Tens
     if any(name.startswith("h_mean_s.") for name in state):
         raise CcaError("state dictionary: names of the authors' released model; load it with ccalib.official.load")
     try:
-        preset = _read(state)
+        preset = preset or _read(state)
     except (KeyError, IndexError, ValueError) as error:
         raise CcaError(f"state dictionary: not a codec's; {error} is missing or of an unknown shape") from error
     released = None

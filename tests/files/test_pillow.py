@@ -59,7 +59,7 @@ def test_registered():
 def test_import_and_open_load_no_torch():
     code = (
         "import sys, ccalib; from PIL import Image\n"
-        f"image = Image.open({str(GOLDEN / 'coffee_573c424c.cca')!r})\n"
+        f"image = Image.open({str(next(GOLDEN.glob('coffee_*.cca')))!r})\n"
         "assert image.size == (600, 400) and image.info['groups'] == 5\n"
         "image.verify()\n"
         "print([m for m in ('torch', 'compressai', 'numpy') if m in sys.modules])"

@@ -172,6 +172,13 @@ def test_other_shapes_are_inferred(changes):
     assert Codec.from_state_dict(Codec(preset).state_dict()).preset == preset
 
 
+def test_a_preset_that_is_given_is_kept_and_checked(codec):
+    other = dataclasses.replace(TINY, lambdas=(0.002, 0.02))
+    assert Codec.from_state_dict(codec.state_dict(), other).preset == other
+    with pytest.raises(CcaError, match="shape"):
+        Codec.from_state_dict(codec.state_dict(), dataclasses.replace(TINY, hyper=32))
+
+
 @pytest.mark.parametrize("released", [True, False])
 def test_a_state_dictionary_survives_a_checkpoint(codec, batch, released):
     """Tables, an auxiliary model and the prefix of several processes included; the copy is trainable."""
