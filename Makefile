@@ -7,7 +7,10 @@ PHOTOS ?=
 RUN ?= runs/small
 MINUTES ?= 600
 IMAGES ?= data/images
+MODEL ?= small
+VALIDATION ?=
 RESULT ?= data/results/$(notdir $(IMAGES:/=)).json
+HELD = $(if $(VALIDATION),--validation "$(VALIDATION)")
 PYTEST_ARGS ?=
 LAB_ARGS ?=
 
@@ -25,7 +28,7 @@ PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/si
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test lint notebooks train evaluate card clean
+.PHONY: help .venv lab test lint notebooks train evaluate complexity rulers ablation card clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,13 +68,16 @@ lab: $(READY)  ## open JupyterLab on the first notebook
 test: $(READY)  ## run the tests and check the notebooks (some tests: PYTEST_ARGS="-k file")
 	$(IN_ENV) $(PYTHON) -m pytest $(PYTEST_ARGS)
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.build --check
-	$(IN_ENV) $(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/[0-9]*.ipynb
+	$(IN_ENV) $(PYTHON) -m ccalib.lessons.exercises.build --check
+	$(IN_ENV) $(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/[0-9]*.ipynb \
+	    notebooks/exercises/[0-9]*.ipynb notebooks/solutions/[0-9]*.ipynb
 
 lint: $(READY)  ## check the style of the code
 	$(PYTHON) -m ruff check .
 
 notebooks: $(READY)  ## build and execute notebooks/*.ipynb from notebooks/source/*.py
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.build
+	$(IN_ENV) $(PYTHON) -m ccalib.lessons.exercises.build
 
 train: $(READY)  ## train `small` in the background: make train PHOTOS=FOLDER MINUTES=600 (once more: it resumes)
 	@if [ ! -d "$(PHOTOS)" ]; then echo "make train PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi
@@ -84,7 +90,18 @@ train: $(READY)  ## train `small` in the background: make train PHOTOS=FOLDER MI
 	    echo "Training in process $$!. Watch it: tail -f $(RUN)/output.txt $(RUN)/log.jsonl. Stop it (it saves): kill $$!"
 
 evaluate: $(READY)  ## measure the weights on a folder: make evaluate IMAGES=FOLDER
-	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(IMAGES)" -o "$(RESULT)"
+	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(IMAGES)" -o "$(RESULT)" --model "$(MODEL)" --plot "$(basename $(RESULT)).png"
+
+complexity: $(READY)  ## parameters, kMAC/pixel and milliseconds of the presets (the paper's Table 2)
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.complexity --image data/images/stream.png -o data/results/complexity.json
+
+rulers: $(READY)  ## fit entropy models to frozen weights and measure: make rulers PHOTOS=FOLDER IMAGES="FOLDER FOLDER"
+	$(IN_ENV) $(PYTHON) -m ccalib rulers $(PHOTOS) --model $(MODEL) $(HELD) $(addprefix --images ,$(IMAGES))
+
+ablation: MINUTES = 10
+ablation: $(READY)  ## train and compare the arms: make ablation PHOTOS=FOLDER (once more: it goes on)
+	$(IN_ENV) $(PYTHON) -m ccalib ablation --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD)
+	$(IN_ENV) $(PYTHON) -m ccalib ablation --rulers --photos "$(PHOTOS)" $(HELD)
 
 card: $(READY)  ## rewrite the model card, the README's picture and its table from weights and results
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.card small data/results/kodak.json

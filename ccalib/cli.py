@@ -1,4 +1,4 @@
-"""The command line: `ccalib encode|decode|info|train|evaluate|doctor`, also `python -m ccalib`.
+"""The command line: `ccalib encode|decode|info|train|evaluate|rulers|ablation|doctor`, also `python -m ccalib`.
 
 Exit codes: 0 done; 1 bad input (one line on standard error says what to do); 2 wrong usage; 130 stopped by Ctrl-C.
 """
@@ -17,6 +17,8 @@ COMMANDS = {
     "info": ("files.command", "what a .cca file holds, to the byte"),
     "train": ("training.command", "train a codec on a folder of photographs"),
     "evaluate": ("evaluation.command", "rate and distortion on a folder, beside other codecs"),
+    "rulers": ("evaluation.ruler_command", "fit entropy models to frozen weights, and measure with them"),
+    "ablation": ("evaluation.ablation_command", "train and compare the arms of the ablation"),
     "doctor": ("doctor", "check the installation and say what to do"),
 }
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from ccalib import images, weights
 from ccalib.errors import CcaError
-from ccalib.evaluation.command import report
-from ccalib.evaluation.complexity import kmac_per_pixel
+from ccalib.evaluation import complexity
 from ccalib.evaluation.jpeg import jpeg_of_size
 from ccalib.evaluation.metrics import psnr
+from ccalib.evaluation.summary import overlap, percent, report, summarize
 from ccalib.files.coding import decode, encode, write
 from ccalib.model.codec import Codec
 
@@ -25,11 +25,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MARKS = "<!-- {} by `make card` -->"
 
 
-def card(path: Path, result: dict | None, title: str) -> str:
-    """Markdown: data, minutes, hardware, commands, cost, validation and the figures of `ccalib evaluate`."""
+def card(path: Path, result: dict | None, title: str, costs: dict | None = None) -> str:
+    """Markdown: data, minutes, hardware, commands, cost, validation, the figures of `ccalib evaluate` and of
+    `ccalib.evaluation.complexity`."""
     meta = weights.metadata(path)
     facts, codec = json.loads(meta["card"]), weights.load(path)
-    kmac = kmac_per_pixel(Codec(codec.preset))
+    kmac = complexity.kmac_per_pixel(Codec(codec.preset))
     count = sum(p.numel() for p in codec.parameters())
     lines = [
         f"# `{path.name}`",
@@ -65,6 +66,8 @@ def card(path: Path, result: dict | None, title: str) -> str:
         lines.append("")
     if result is not None:
         lines += [f"By real file bytes ({title}):", "", "```", report(result), "```", ""]
+    if costs is not None:
+        lines += ["## Cost", "", complexity.table(costs), ""]
     return "\n".join(lines)
 
 
@@ -97,12 +100,19 @@ def fill(readme: Path, name: str, text: str) -> None:
 
 
 def table(result: dict) -> str:
-    """BD-rates as a Markdown table."""
-    rows = ["| against | BD-rate of mean curves | over | mean of per-image BD-rates |", "|---|---|---|---|"]
+    """BD-rates as Markdown: against what was run here, and in a table of its own against the literature."""
+    rows = ["| run here | BD-rate of mean curves | over | mean of per-image BD-rates |", "|---|---|---|---|"]
     for name, entry in result["bd_rate_psnr"].items():
         mean, single = entry["mean_curves"], entry["per_image"]
-        first = f"{mean['percent']:+.1f} % | {mean['low']:.1f}–{mean['high']:.1f} dB" if mean else f"– | {entry['why']}"
-        rows.append(f"| {name} | {first} | {single['percent']:+.1f} % ({single['images']} images) |")
+        own = f"{percent(single['percent'])} ({single['images']} images)"
+        rows.append(f"| {name} | {percent(mean and mean['percent'])} | {overlap(entry)} | {own} |")
+    if "why" in result["sourced"]:
+        return "\n".join(rows)
+    rows += ["", "| from the literature, not run here | BD-rate of mean curves | over | source |", "|---|---|---|---|"]
+    for entry in result["sourced"]["bd_rate_psnr"].values():
+        mean = entry["mean_curves"]
+        cells = [f"{entry['label']}: {entry['paper']}", percent(mean and mean["percent"]), overlap(entry)]
+        rows.append(f"| {' | '.join(cells)} | `{entry['source']}` |")
     return "\n".join(rows)
 
 
@@ -112,7 +122,10 @@ def main() -> None:
     parser.add_argument("results", type=Path)
     args = parser.parse_args()
     path, result = weights.find(args.model), json.loads(args.results.read_text())
-    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`").encode())
+    summarize(result)  # by what the package knows now
+    costs = args.results.with_name("complexity.json")
+    costs = json.loads(costs.read_text()) if costs.exists() else None
+    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", costs).encode())
     thread = json.loads((ROOT / "data/images/thread.json").read_text())["file"]
     caption = picture(
         args.model, ROOT / "data/images" / thread, 1, (160, 96, 480, 336), ROOT / "data/results/readme.png"

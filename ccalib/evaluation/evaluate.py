@@ -1,45 +1,35 @@
 """Rate–distortion of our codec and others on a set of images, by the bytes of real files.
 
-What is measured is stored after each quality of each codec, so that a stopped evaluation goes on from there.
+What is measured is stored as it comes, so that a stopped evaluation goes on from there.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
+import functools
 import json
-import math
+import os
+import platform
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
 
 from ccalib import images, weights
 from ccalib.errors import CcaError
-from ccalib.evaluation import codecs
-from ccalib.evaluation.metrics import bd_rate, ms_ssim, psnr
+from ccalib.evaluation import codecs, memory
+from ccalib.evaluation.kodak import is_kodak, pixel_hash
+from ccalib.evaluation.metrics import ms_ssim, psnr
+from ccalib.evaluation.summary import OURS, summarize
 from ccalib.files.coding import decode, encode, write
 from ccalib.model.codec import STRIDE, Codec
 from ccalib.training.export import hardware
 from ccalib.training.losses import bits
 
-OURS = "ccalib"
-
-
-def pixel_hash(image: Image.Image) -> str:
-    """SHA-256 of the RGB bytes."""
-    return hashlib.sha256(image.tobytes()).hexdigest()
-
-
-def is_kodak(hashes: dict[str, str]) -> bool:
-    """Whether pixels are those of Kodak's 24 images, whatever the files are called."""
-    with open(Path(__file__).with_name("kodak.tsv")) as file:
-        known = {row["sha256_rgb_pixels"] for row in csv.DictReader(file, delimiter="\t")}
-    return set(hashes.values()) == known
+SAVE_SECONDS = 5.0
 
 
 @torch.inference_mode()
@@ -65,101 +55,117 @@ def measure(image: Image.Image, write_: Callable[[], bytes], read: Callable[[byt
 
 def evaluate(
     folder: Path, output: Path, model: str | Path | None, names: list[str], qualities: list[float] | None = None,
-    progress: bool = True,
+    progress: bool = True, again: bool = False, peak_memory: bool = True,
 ) -> dict:  # fmt: skip
     """Measure every codec on every image of a folder, and write `output`.
 
     Args:
         model: our weights, or None to leave them out.
-        names: live codecs.
+        names: live codecs; one that can't be written here is left out, and `left_out` and standard error say why.
         qualities: of our codec; each integer by default.
+        again: measure anew what `output` holds of a codec under other settings, versions or weights.
+        peak_memory: measure it too, once per codec, on the largest image at the middle quality.
     Raises:
-        CcaError: no images; a codec that doesn't run here; `output` holds another set or other weights.
+        CcaError: no images; an unknown codec; `output` holds another set, or (without `again`) other settings.
     """
     files = images.find([folder])
-    pictures = {f.name: images.load(f) for f in files}
+    pictures = {f.name: codecs.bare(images.load(f)) for f in files}
     hashes = {name: pixel_hash(p) for name, p in pictures.items()}
-    for name in names:
-        if name not in codecs.available():
-            raise CcaError(f"--codecs: {name} can't be written here; {', '.join(codecs.available())} can")
-    codec = weights.load(model) if model is not None else None
-    title = "Kodak" if is_kodak(hashes) else folder.resolve().name
-    head = {"set": title, "images": hashes, "hardware": hardware(), "torch": torch.__version__}
-    settings = {name: codecs.LIVE[name].settings for name in names}
-    plan = [(name, q, codecs.LIVE[name].encode, codecs.decode) for name in names for q in codecs.LIVE[name].qualities]
+    names, left_out = _split(names)
+    path = weights.find(model) if model is not None else None
+    codec = weights.load(path) if path else None
+    head = {
+        "set": "Kodak" if is_kodak(hashes) else folder.resolve().name, "images": hashes, "hardware": hardware(),
+        "cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "python": platform.python_version(),
+        "torch": torch.__version__,
+    }  # fmt: skip
+    settings = {name: codecs.record(name) for name in names}
+    plan = {name: list(codecs.LIVE[name].qualities) for name in names}
     if codec is not None:
-        settings[OURS] = {"weights": codec.preset.name, "fingerprint": codec.fingerprint}
-        points = qualities or [float(q) for q in range(codec.preset.qualities + 1)]
-        plan = [(OURS, q, lambda i, q: encode(i, q, codec), lambda d: decode(d, model=codec)) for q in points] + plan
-    result = _earlier(output, head, settings)
-    bar = tqdm(total=len(plan) * len(pictures), desc=title, unit="file", disable=None if progress else True)
-    for name, quality, write_, read in plan:
-        rows = result["files"].setdefault(name, {}).setdefault(f"{quality:g}", {})
-        for file, picture in pictures.items():
-            if file not in rows:
-                rows[file] = measure(picture, lambda p=picture, w=write_, q=quality: w(p, q), read)
-                if name == OURS:
-                    rows[file]["estimated_bpp"] = estimate(codec, picture, quality)
-            bar.update()
-        write(output, json.dumps(result, indent=1).encode())  # a stop loses one quality at most
-    bar.close()
-    summarize(result)
-    write(output, json.dumps(result, indent=1).encode())
+        versions = {"torch": torch.__version__, "threads": torch.get_num_threads()}
+        settings[OURS] = {"weights": codec.preset.name, "fingerprint": codec.fingerprint, "versions": versions}
+        plan = {OURS: qualities or [float(q) for q in range(codec.preset.qualities + 1)]} | plan
+        _warm_up(codec, next(iter(pictures.values())), plan[OURS][0])  # tables and kernels, before any timing
+    result = _earlier(output, head, settings, again) | {"left_out": left_out}
+    try:
+        _measure_all(result, plan, pictures, codec, output, progress)
+        if peak_memory:
+            largest = max(pictures.values(), key=lambda p: p.width * p.height)
+            for name, points in plan.items():
+                if name not in result["memory"]:
+                    middle = sorted(points)[len(points) // 2]
+                    result["memory"][name] = memory.measure(name, middle, largest, path if name == OURS else None)
+        summarize(result)
+    finally:  # Ctrl-C too: the file in hand is lost and no other
+        save(output, result)
     return result
 
 
-def _earlier(output: Path, head: dict, settings: dict) -> dict:
-    fresh = head | {"settings": settings, "files": {}}
+def save(output: Path, result: dict) -> None:
+    """Write results as JSON."""
+    write(output, (json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+
+
+def _split(names: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Live codecs that run here, and the reasons of those that don't."""
+    for name in names:
+        if name not in codecs.LIVE:
+            raise CcaError(f"--codecs: {name}: there is no such codec; there are {', '.join(codecs.LIVE)}")
+    missing = {name: why for name, why in codecs.missing().items() if name in names}
+    for name, why in missing.items():
+        print(f"{name} is left out: {why}", file=sys.stderr)
+    return [name for name in names if name not in missing], missing
+
+
+def _warm_up(codec: Codec, picture: Image.Image, quality: float) -> None:
+    corner = picture.crop((0, 0, min(picture.width, STRIDE), min(picture.height, STRIDE)))
+    decode(encode(corner, quality, codec), model=codec)
+
+
+def _measure_all(result: dict, plan: dict, pictures: dict, codec: Codec | None, output: Path, progress: bool) -> None:
+    total = len(pictures) * sum(map(len, plan.values()))
+    saved = time.monotonic()
+    with tqdm(total=total, desc=result["set"], unit="file", disable=None if progress else True) as bar:
+        for name, qualities in plan.items():
+            for quality in qualities:
+                rows = result["files"].setdefault(name, {}).setdefault(f"{quality:g}", {})
+                bar.set_postfix_str(f"{name} {quality:g}")
+                for file, picture in pictures.items():
+                    if file not in rows:
+                        rows[file] = _row(name, quality, picture, codec)
+                        if time.monotonic() - saved > SAVE_SECONDS:
+                            save(output, result)
+                            saved = time.monotonic()
+                    bar.update()
+
+
+def _row(name: str, quality: float, picture: Image.Image, codec: Codec | None) -> dict:
+    if name == OURS:
+        row = measure(picture, lambda: encode(picture, quality, codec), lambda data: decode(data, model=codec))
+        return row | {"estimated_bpp": estimate(codec, picture, quality)}
+    options = codecs.LIVE[name].options(picture, quality)  # JPEG's search for the better sampling is not timed
+    return measure(picture, functools.partial(images.to_bytes, picture, **options), codecs.decode)
+
+
+def _earlier(output: Path, head: dict, settings: dict, again: bool) -> dict:
+    """What `output` holds already, or a fresh result. Raises CcaError where it would mix what doesn't compare."""
+    fresh = head | {"settings": settings, "files": {}, "memory": {}}
     if not output.exists():
         return fresh
     try:
         result = json.loads(output.read_text())
-        same = result["images"] == head["images"]
-        stored, wanted = result["settings"].get(OURS), settings.get(OURS)
-    except (ValueError, KeyError) as error:
+        same, stored, _ = result["images"] == head["images"], result["settings"], result["files"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise CcaError(f"{output}: not results of `ccalib evaluate`; name another output") from error
-    if not same or (stored and wanted and stored != wanted):
-        raise CcaError(f"{output}: holds {'other weights' if same else 'another set of images'}; name another output")
-    result["settings"] |= settings
-    return result
-
-
-def summarize(result: dict) -> None:
-    """Add mean curves, and BD-rates of our codec against each other one, from the files' figures.
-
-    `mean_curves` is the BD-rate between curves of mean rate and mean PSNR; `per_image` the mean of each image's own
-    (over the images whose curves overlap), since a fixed rate or a fixed PSNR for every image tilts the first.
-    """
-    result["curves"] = {name: _curve(points) for name, points in result["files"].items()}
-    result["bd_rate_psnr"] = {}
-    ours = result["files"].get(OURS)
-    for name, points in result["files"].items():
-        if name == OURS or ours is None:
-            continue
-        pairs = [[(p["bpp"], p["psnr"]) for p in result["curves"][c]] for c in (name, OURS)]
-        singles = []
-        for image in result["images"]:
-            try:
-                curves = [[(r[image]["bpp"], r[image]["psnr"]) for r in c.values()] for c in (points, ours)]
-                singles.append(bd_rate(*curves)["percent"])
-            except CcaError:
-                continue
-        try:
-            entry = {"mean_curves": bd_rate(*pairs)}
-        except CcaError as error:
-            entry = {"mean_curves": None, "why": str(error)}
-        entry["per_image"] = {"percent": float(np.mean(singles)) if singles else None, "images": len(singles)}
-        result["bd_rate_psnr"][name] = entry
-
-
-def _curve(points: dict) -> list[dict]:
-    """Means over the images, per quality; a key that an image lacks (MS-SSIM of small ones) is left out."""
-    curve = []
-    for quality, rows in sorted(points.items(), key=lambda item: float(item[0])):
-        entry = {"quality": float(quality)}
-        for key in next(iter(rows.values())):
-            values = [r[key] for r in rows.values()]
-            if all(v is not None and math.isfinite(v) for v in values):
-                entry[key] = float(np.mean(values))
-        curve.append(entry)
-    return curve
+    if not same:
+        raise CcaError(f"{output}: holds another set of images; name another output")
+    other = [name for name in settings if name in stored and stored[name] != settings[name]]
+    if other and not again:
+        raise CcaError(
+            f"{output}: holds {', '.join(other)} with other settings, versions or weights: measure anew with --again, "
+            "or name another output"
+        )
+    load = max(result.get("load", 0), head["load"])  # other work on the machine slows what is timed
+    memories = {name: entry for name, entry in result.get("memory", {}).items() if name not in other}
+    return result | {"files": {n: f for n, f in result["files"].items() if n not in other}, "memory": memories,
+                     "load": load, "settings": stored | settings}  # fmt: skip

@@ -16,7 +16,7 @@ from ccalib.errors import CcaError
 
 def add_encode(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser, "images or folders of images; a last name that ends in .cca is the output")
-    parser.add_argument("-q", "--quality", type=float, help="0 (small) to 6 (good), any number between (default: 3, the middle)")
+    parser.add_argument("-q", "--quality", type=float, help="0 (small) to 6 (good), any number between (default: 3)")
     parser.add_argument("--model", default="small", help="name, path or fingerprint of weights (default: small)")
 
 

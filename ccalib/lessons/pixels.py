@@ -46,14 +46,6 @@ def pack(image: Image.Image) -> bytes:
     return to_bytes(image.convert("RGB"), format="WEBP", lossless=True, method=1, quality=20)
 
 
-def small_png(image: Image.Image, colors: int = 128) -> bytes:
-    """An image as a small PNG: a palette of `colors`, chosen from the image. For static pages only."""
-    rgb = image.convert("RGB")
-    palette = rgb.quantize(colors - 2, method=Image.Quantize.MEDIANCUT)
-    palette.putpalette([*palette.getpalette()[: 3 * (colors - 2)], 0, 0, 0, 255, 255, 255])  # paper stays white
-    return to_bytes(rgb.quantize(palette=palette, dither=Image.Dither.NONE), format="PNG", optimize=True)
-
-
 def crop_cells(image: Image.Image, column: int, row: int, cells: int = 1, cell: int = 16) -> Image.Image:
     """The square of `cells`×`cells` latents around the one at (column, row); a latent covers cell×cell pixels."""
     margin = (cells - 1) * cell // 2

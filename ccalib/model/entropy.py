@@ -38,6 +38,8 @@ class GroupModel(nn.Module):
             kind(preset, sum(sizes[: support(i, lag)]), size, residuals is None or i < residuals)
             for i, size in enumerate(sizes)
         )
+        for context in self.contexts[1:]:
+            context.linear = False  # the linear path holds the first group's means, whoever else reads only ẑ
 
     def walk(self, hyper: tuple[Tensor, Tensor], coder, y: Tensor | None = None, read: list[Tensor] | None = None):
         """The loop over groups.

@@ -58,7 +58,9 @@ class Preset:
     lambdas: tuple[float, float] = (0.013, 0.013)
 
     def __post_init__(self) -> None:
-        group_sizes(self.latent, self.groups, self.k)  # refuses an impossible schedule here, not in a layer
+        first = group_sizes(self.latent, self.groups, self.k)[0]  # refuses an impossible schedule here, not in a layer
+        if self.hyper_klt and first > self.hyper_out:
+            raise CcaError(f"preset {self.name}: hyper_out {self.hyper_out} can't hold the means of {first} channels")
         if not 0 < self.lambdas[0] <= self.lambdas[1]:
             raise CcaError(f"preset {self.name}: lambdas must be positive and increasing, not {self.lambdas}")
 

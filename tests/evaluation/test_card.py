@@ -4,6 +4,7 @@ import pytest
 
 from ccalib import CcaError
 from ccalib.evaluation import card
+from ccalib.evaluation.complexity import OFFICIAL
 
 
 def test_card_says_what_the_weights_say(photos, tmp_path):
@@ -18,8 +19,13 @@ def test_card_says_what_the_weights_say(photos, tmp_path):
     point = {"quality": 0.0, "lambda": 0.01, "bpp": 0.5, "psnr": 30.0, "loss": 1.0}
     log = {"kind": "validation", "images": 2, "objective": 0.1, "points": [point]}
     path.with_suffix(".log.jsonl").write_text(json.dumps(log) + "\n")
-    text = card.card(path, None, "")
-    for word in (mark, "9 photographs", "3.5 minutes", "an abacus", "ccalib train x", "| 0 | 0.0100 | 0.500 | 30.00 |"):
+    kmac = {"g_a": 3.0, "path": 2.0}
+    entry = {"weights": "random", "parameters": 1234, "kmac_per_pixel": kmac, "gflop": 7.0, "encode_ms": 60.0,
+             "decode_ms": 70.0, "runs": 5}  # fmt: skip
+    costs = {"hardware": "an abacus", "load": 0.0, "torch": "0", "presets": {"tiny": entry}, "official": OFFICIAL}
+    text = card.card(path, None, "", costs)
+    for word in (mark, "9 photographs", "3.5 minutes", "an abacus", "ccalib train x", "| 0 | 0.0100 | 0.500 | 30.00 |",
+                 "| tiny | 1,234 | 3.0 | – |", "| 60 ms | 70 ms |"):  # fmt: skip
         assert word in text
 
 

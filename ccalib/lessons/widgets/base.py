@@ -24,6 +24,7 @@ class LessonWidget(anywidget.AnyWidget):
     """
 
     module: ClassVar[str] = ""
+    parts: ClassVar[tuple[str, ...]] = ()  # more files of the same module, put before it
 
     heading = t.Unicode().tag(sync=True)
     columns = t.List(t.Unicode()).tag(sync=True)  # the same data "as table": heads ...
@@ -33,9 +34,9 @@ class LessonWidget(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         if "module" in cls.__dict__:  # not the classes that traitlets derives on the fly
-            cls._esm = module_text(cls.module)
-            style = HERE / cls.module.replace(".js", ".css")
-            cls._css = (HERE / "common.css").read_text() + (style.read_text() if style.exists() else "")
+            cls._esm = module_text(*cls.parts, cls.module)
+            styles = [HERE / name.replace(".js", ".css") for name in ("common.js", *cls.parts, cls.module)]
+            cls._css = "".join(style.read_text() for style in styles if style.exists())
         super().__init_subclass__(**kwargs)
 
     def summary(self) -> str:
@@ -76,6 +77,6 @@ class Pictures(t.HasTraits):
     height = t.Int().tag(sync=True)
 
 
-def module_text(name: str) -> str:
-    """The whole ES module of a widget: the shared helpers, then its own file. What a static page loads, too."""
-    return (HERE / "common.js").read_text() + "\n" + (HERE / name).read_text()
+def module_text(*names: str) -> str:
+    """The whole ES module of a widget: the shared helpers, then its own files. What a static page loads, too."""
+    return "\n".join((HERE / name).read_text() for name in ("common.js", *names))

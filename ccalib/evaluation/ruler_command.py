@@ -1,0 +1,93 @@
+"""`ccalib rulers`: fit entropy models to frozen weights, and measure with them."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from ccalib.errors import CcaError
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+EPILOG = """\
+examples:
+  ccalib rulers PHOTOS --model small --images data/images      fit to small, measure on the course's photographs
+  ccalib rulers --model small --images ../kodak                fitted already: one more set into the same results
+Ctrl-C saves; the same command goes on.
+"""
+OPTIONS = {
+    "steps": (int, "of the first round; each further one, until the first group's error is small, has half as many"),
+    "rounds": (int, "the most rounds"),
+    "batch": (int, "crops per step"),
+    "crop": (int, "side of the crops in pixels, a multiple of 64"),
+    "lr": (float, "learning rate of Adam"),
+    "seed": (int, "same seed: same initial weights, crops, qualities and noise"),
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("photos", type=Path, nargs="?", help="folder of photographs to fit on")
+    parser.add_argument("--model", default="small", help="frozen weights: name, path or fingerprint (default: small)")
+    parser.add_argument("--name", help="of the results (default: the weights' file name)")
+    parser.add_argument("--images", type=Path, action="append", default=[], help="folder to measure; may be repeated")
+    parser.add_argument("--models", help="by comma, from main, auxiliary, hyperprior, scale, factorized (default: all)")
+    parser.add_argument("--validation", type=Path, help="list of names to hold out (default: one photograph in 16)")
+    parser.add_argument("--run", type=Path, help="checkpoint and log (default: runs/rulers/FINGERPRINT)")
+    parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (%(default)s)")
+    parser.add_argument("--weights", type=Path, help="of the rulers (default: data/weights/rulers/NAME.safetensors)")
+    parser.add_argument("-o", "--output", type=Path, help="JSON (default: data/results/rulers_NAME.json)")
+    parser.add_argument("--threads", type=int, help="threads of this process (default: all cores)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    for name, (kind, text) in OPTIONS.items():
+        parser.add_argument("--" + name.replace("_", "-"), type=kind, help=text)
+
+
+def run(args: argparse.Namespace) -> int:
+    from ccalib.training.command import prepare_process
+
+    prepare_process(args.threads)
+    from ccalib import weights
+    from ccalib.evaluation.rulers import report, results
+    from ccalib.training import rulers as store
+    from ccalib.training.fit import Fit, Fitter, Interrupted
+
+    codec = weights.load(args.model)
+    name = args.name or weights.find(args.model).stem
+    path = args.weights or ROOT / "data" / "weights" / "rulers" / f"{name}.safetensors"
+    if path.exists() and weights.metadata(path).get("codec") == codec.fingerprint:
+        print(f"{path}: fitted to {codec.fingerprint} already; remove it to fit again", file=sys.stderr)
+    else:
+        if args.photos is None:
+            raise CcaError(f"photos: no rulers of {name} ({codec.fingerprint}) in {path}; name a folder to fit them on")
+        chosen = {key: getattr(args, key) for key in OPTIONS if getattr(args, key) is not None}
+        if args.models:
+            chosen["models"] = tuple(m.strip() for m in args.models.split(","))
+        fit = dataclasses.replace(Fit(), **chosen)
+        photos, validation = load_sets(args.photos, args.validation, args.cache, fit.crop, not args.quiet)
+        run_folder = args.run or Path("runs/rulers") / codec.fingerprint
+        try:
+            rulers = Fitter(codec, photos, validation, fit, run_folder, progress=not args.quiet).run_all()
+        except Interrupted as stopped:
+            print(f"{run_folder}: {stopped}", file=sys.stderr)
+            return 130
+        store.save(rulers, path, codec.fingerprint)
+    rulers = store.read(path, path.stat().st_mtime_ns)
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB; {json.dumps(rulers.card['first_group_errors'][-1])}")
+    output = args.output or ROOT / "data" / "results" / f"rulers_{name}.json"
+    if args.images:
+        print(report(results(output, name, codec, rulers, args.images, not args.quiet)))
+    return 0
+
+
+def load_sets(folder: Path, held_out: Path | None, cache: Path, crop: int, progress: bool):
+    """Photographs to fit on and to validate on. Raises CcaError where a crop doesn't fit, or nothing is held out."""
+    from ccalib.training.data import load_photos, split
+
+    if crop <= 0 or crop % 64:
+        raise CcaError(f"--crop: a multiple of 64, not {crop}")
+    train, held = split(folder, held_out)
+    if not held:
+        raise CcaError(f"{folder}: no photograph is held out; name some with --validation")
+    return load_photos(train, cache, crop, progress), load_photos(held, cache, 64, progress)

@@ -1,0 +1,306 @@
+"""The exercises: solutions pass, stubs fail or say "not attempted", usual wrong answers fail with their own hint."""
+
+import contextlib
+import re
+import threading
+import time
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from ccalib.errors import CcaError
+from ccalib.lessons import build
+from ccalib.lessons.exercises import GRADING, CheckFailed, check, instance
+from ccalib.lessons.exercises import build as pairs
+from ccalib.lessons.exercises.checker import MODULES, NotAttempted, exercise
+from ccalib.lessons.exercises.limit import OutOfTime, time_limit
+
+SCRIPTS = sorted((build.NOTEBOOKS / "source" / "exercises").glob("[0-9]*.py"))
+ALL = [(name, what) for name in MODULES for what in exercise(name).properties]
+NAMES = {"range_coder": ("encode", "decode")}  # the functions of an exercise, where they are not named like it
+
+
+@pytest.fixture(scope="module")
+def written():
+    """Folder -> what the scripts define, without their checks."""
+    spaces = {}
+    for kind in pairs.KINDS:
+        spaces[kind] = {}
+        for script in SCRIPTS:
+            cells = [c.source for c in pairs.versions(script)[kind].cells if c.cell_type == "code"]
+            exec("\n".join(c for c in cells if not c.startswith("check(")), spaces[kind])
+    return spaces
+
+
+def answer(space, name):
+    return [space[function] for function in NAMES.get(name, (name,))]
+
+
+@pytest.mark.parametrize(("name", "what"), ALL)
+def test_solution_passes_with_fresh_seeds(written, name, what, capsys):
+    check(name, what, *answer(written["solutions"], name), grade=True)
+    assert f"{name}, {what}: passed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "what"), ALL)
+def test_stub_is_not_attempted_and_fails_when_graded(written, name, what, capsys, monkeypatch):
+    stub = answer(written["exercises"], name)
+    check(name, what, *stub)
+    assert capsys.readouterr().out == f"{name}, {what}: not attempted\n"
+    with pytest.raises(CheckFailed, match="not attempted"):
+        check(name, what, *stub, grade=True)
+    monkeypatch.setenv(GRADING, "1")
+    with pytest.raises(CheckFailed, match="not attempted"):
+        check(name, what, *stub)
+
+
+def test_every_exercise_is_asked_in_a_notebook():
+    asked = "".join(script.read_text() for script in SCRIPTS)
+    assert {(n, w) for n, w in re.findall(r'^check\("(\w+)", "([^"]+)"', asked, re.MULTILINE)} == set(ALL)
+
+
+def eigen(patches):
+    centered = patches - patches.mean(axis=0)
+    return np.linalg.eigh(centered.T @ centered / len(patches))[1], patches.mean(axis=0)
+
+
+def klt_with_mean(patches, M):
+    return np.linalg.eigh(patches.T @ patches)[1][:, ::-1].T[:M], patches.mean(axis=0)
+
+
+def klt_rising(patches, M):
+    vectors, mean = eigen(patches)
+    return vectors.T[:M], mean
+
+
+def klt_wrong_axis(patches, M):
+    vectors, mean = eigen(patches)
+    return vectors[:, ::-1][:M], mean
+
+
+def klt_lying(patches, M):
+    vectors, mean = eigen(patches)
+    return vectors[:, ::-1][:, :M], mean
+
+
+def side_of(x):
+    rows = torch.nonzero(x.grad.abs().sum((0, 1, 3)))
+    return int(rows[-1] - rows[0]) + 1
+
+
+def field_of_all(net, size):
+    x = torch.randn(1, 3, size, size, requires_grad=True)
+    net(x).sum().backward()
+    return side_of(x)
+
+
+def field_at_corner(net, size):
+    x = torch.randn(1, 3, size, size, requires_grad=True)
+    net(x)[0, :, 0, 0].sum().backward()
+    return side_of(x)
+
+
+def field_of_zeros(net, size):
+    x = torch.zeros(1, 3, size, size, requires_grad=True)
+    y = net(x)
+    y[0, :, y.shape[2] // 2, y.shape[3] // 2].sum().backward()
+    return side_of(x)
+
+
+def pushed(symbols, frequencies, remainder=1):
+    x, total = 1, sum(frequencies)
+    for s in symbols:
+        x = x // frequencies[s] * total + sum(frequencies[:s]) + remainder * (x % frequencies[s])
+    return x.to_bytes((x.bit_length() + 7) // 8, "big")
+
+
+def encode_forward(symbols, frequencies):
+    return pushed(symbols, frequencies)
+
+
+def encode_without_remainder(symbols, frequencies):
+    return pushed(symbols[::-1], frequencies, remainder=0)
+
+
+def encode_as_bytes(symbols, frequencies):
+    return bytes(symbols)
+
+
+def decode_bytes(data, count, frequencies):
+    return list(data)
+
+
+WRONG = [
+    ("klt", "decorrelated", [klt_with_mean], "The mean is still in"),
+    ("klt", "decorrelated", [klt_rising], "from small to large"),
+    ("klt", "error", [klt_rising], "from small to large"),
+    ("klt", "decorrelated", [klt_wrong_axis], "Wrong axis"),
+    ("klt", "orthonormal", [klt_lying], "Wrong axis"),
+    ("receptive_field", "convolutions", [field_of_all], "the whole image"),
+    ("receptive_field", "convolutions", [field_at_corner], "at the border"),
+    ("receptive_field", "gate", [field_of_zeros], "all zeros"),
+    ("code_length", "eight equal symbols", [lambda s, p: -np.log(p[s]).sum()], "nats"),
+    ("code_length", "cross-entropy", [lambda s, p: -np.log(p[s]).sum()], "nats"),
+    ("code_length", "cross-entropy", [lambda s, p: p[s].sum()], "logarithm is missing"),
+    ("code_length", "eight equal symbols", [lambda s, p: (1 / p[s]).sum()], "logarithm is missing"),
+    ("code_length", "cross-entropy", [lambda s, p: -np.log2(p[s]).mean()], "the mean"),
+    ("range_coder", "round trip", [encode_forward, "decode"], "stack"),
+    ("range_coder", "round trip", [encode_without_remainder, "decode"], "remainder"),
+    ("range_coder", "size", [encode_as_bytes, decode_bytes], "costs the same"),
+]
+
+
+@pytest.mark.parametrize(("name", "what", "functions", "hint"), WRONG)
+def test_wrong_answers_get_their_own_hint(written, name, what, functions, hint, capsys):
+    functions = [written["solutions"][f] if isinstance(f, str) else f for f in functions]
+    check(name, what, *functions)
+    said = capsys.readouterr().out
+    hints = [line for line in said.splitlines() if line.startswith("  hint: ")]
+    assert "FAILED at instance" in said and "seed" in said and "  of:     " in said and "  got:    " in said
+    assert len(hints) == 1 and hint in hints[0]
+    with pytest.raises(CheckFailed, match="hint: "):
+        check(name, what, *functions, grade=True)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_three_hints_each_earned(name):
+    hints = [mistake.hint for mistake in exercise(name).mistakes]
+    assert len(set(hints)) == 3
+    earned = {text for asked, _, _, text in WRONG if asked == name}
+    assert len(earned) == 3 and all(any(text in hint for text in earned) for hint in hints)
+
+
+def test_partial_credit(written):
+    """A wrong answer loses the points of the properties that it breaks, not the others."""
+    check("klt", "orthonormal", klt_rising, grade=True)
+    check("code_length", "minimal", lambda s, p: -np.log(p[s]).sum(), grade=True)
+    encode, decode = answer(written["solutions"], "range_coder")
+    with pytest.raises(CheckFailed, match="ZeroDivisionError"):
+        check("range_coder", "zero frequency", encode_forward, decode, grade=True)
+
+
+def test_counterexample_can_be_repeated(capsys):
+    check("klt", "error", klt_rising, seed=7)
+    said = capsys.readouterr().out
+    call = re.search(r'instance\("klt", "error", 7, (\d+)\)', said)
+    patches, M = instance("klt", "error", 7, int(call.group(1)))
+    assert f"{len(patches)} patches of {patches.shape[1]} values, M = {M}" in said
+    again, _ = instance("klt", "error", 7, int(call.group(1)))
+    assert np.array_equal(patches, again)
+    check("klt", "error", klt_rising, seed=7)
+    assert capsys.readouterr().out == said
+
+
+def test_grading_draws_fresh_seeds(capsys, written):
+    for _ in range(4):
+        check("code_length", "minimal", written["solutions"]["code_length"], grade=True)
+    seeds = re.findall(r"seed (\d+)", capsys.readouterr().out)
+    assert len(set(seeds)) > 1
+
+
+def endless(patches, M):
+    while True:
+        with contextlib.suppress(Exception):
+            time.sleep(0.001)
+
+
+def asleep(patches, M):
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("function", [endless, asleep])
+def test_stops_what_never_ends(function, capsys, monkeypatch):
+    monkeypatch.setattr("ccalib.lessons.exercises.checker.LIMIT_S", 0.3)
+    started = time.perf_counter()
+    check("klt", "error", function)
+    assert time.perf_counter() - started < 3
+    assert "stopped after 0.3 s at instance 1" in capsys.readouterr().out
+    with pytest.raises(CheckFailed, match="stopped"):
+        check("klt", "error", function, grade=True)
+
+
+def test_stops_an_endless_loop_in_another_thread():
+    ended = []
+
+    def run():
+        try:
+            with time_limit(0.2):
+                while True:
+                    pass
+        except OutOfTime:
+            ended.append(True)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert ended == [True]
+
+
+def test_limit_leaves_quick_code_alone():
+    with time_limit(0.2):
+        pass
+    time.sleep(0.3)  # no late alarm
+
+
+def raises(error):
+    def function(*arguments):
+        raise error
+
+    return function
+
+
+def test_says_what_broke(capsys):
+    check("klt", "error", raises(KeyError("x")))
+    assert "got:    KeyError: 'x'" in capsys.readouterr().out
+    check("klt", "error", lambda patches, M: None)
+    assert "is a `return` missing?" in capsys.readouterr().out
+    check("klt", "error", lambda patches, M: ...)
+    assert capsys.readouterr().out == "klt, error: not attempted\n"
+    check("klt", "error", lambda patches, M: raises(NotImplementedError("a library's"))())
+    assert "got:    NotImplementedError: a library's" in capsys.readouterr().out
+    check("klt", "error", lambda patches, M: (np.zeros((1, 1)), np.zeros(2)))
+    assert "basis (1, 1)" in capsys.readouterr().out
+    check("code_length", "minimal", lambda s, p: p)
+    assert "not one number" in capsys.readouterr().out
+    check("range_coder", "size", lambda s, f: s, lambda d, n, f: d)
+    assert "not bytes" in capsys.readouterr().out
+    assert issubclass(NotAttempted, Exception) and not issubclass(OutOfTime, Exception)
+
+
+def test_unknown_names_are_errors():
+    with pytest.raises(CcaError, match="no 'kmt'; there are klt"):
+        check("kmt", "error")
+    with pytest.raises(CcaError, match="klt: no property 'size'; there are orthonormal"):
+        check("klt", "size")
+
+
+def test_solutions_are_cut_out():
+    source = f"def f(x):\n    {pairs.BEGIN}\n    return x\n    {pairs.END}\n\n\ny = 1"
+    assert pairs.cleared(source) == "def f(x):\n    # your code here\n    raise NotImplementedError\n\n\ny = 1"
+    assert pairs.cleared("y = 1\n") == "y = 1"
+    for broken in (f"{pairs.BEGIN}\nx", f"{pairs.END}", f"{pairs.BEGIN}\n{pairs.BEGIN}\n{pairs.END}"):
+        with pytest.raises(CcaError, match="partner"):
+            pairs.cleared(broken)
+    for script in SCRIPTS:
+        kinds = pairs.versions(script)
+        texts = {kind: "".join(cell.source for cell in notebook.cells) for kind, notebook in kinds.items()}
+        assert pairs.BEGIN in texts["solutions"] and "SOLUTION" not in texts["exercises"]
+        assert texts["exercises"].count("NotImplementedError") == texts["solutions"].count(pairs.BEGIN)
+
+
+def test_stored_pairs_are_those_of_the_scripts(tmp_path, capsys):
+    assert pairs.main(["--check"]) == 0
+    name = SCRIPTS[0].stem
+    for part in ("source/exercises", "solutions", "exercises"):
+        (tmp_path / part).mkdir(parents=True)
+    (tmp_path / "source" / "exercises" / f"{name}.py").write_text(SCRIPTS[0].read_text())
+    assert "exercises: not built yet" in pairs.problems(name, tmp_path)
+    for kind in pairs.KINDS:
+        stored = nbformat.read(build.NOTEBOOKS / kind / f"{name}.ipynb", as_version=4)
+        if kind == "exercises":
+            stored.cells[-1].outputs[0].text = "klt, error: FAILED"
+        nbformat.write(stored, tmp_path / kind / f"{name}.ipynb")
+    assert pairs.problems(name, tmp_path) == ["exercises: not every check says 'not attempted'"]
+    capsys.readouterr()
