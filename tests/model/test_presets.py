@@ -54,3 +54,8 @@ def test_nonsense_is_refused():
         dataclasses.replace(TINY, lambdas=(0.1, 0.01))
     with pytest.raises(CcaError):
         Preset.from_json('{"name": "x", "wings": 2}')
+
+
+def test_a_hyper_output_too_narrow_for_the_first_groups_means_is_refused():
+    with pytest.raises(CcaError, match="hyper_out"):
+        dataclasses.replace(TINY, groups=1)
