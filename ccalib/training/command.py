@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
     plan, minutes = None, args.minutes
     if state is not None:
-        preset, settings = Preset.from_json(state["preset"]), Settings(**state["settings"])
+        preset, settings = Preset.from_json(state["preset"]), Settings(**({"optimizer": "adam"} | state["settings"]))
         settings = settings if args.resume else dataclasses.replace(settings, **chosen)
         plan = Plan(**state["plan"]) if args.resume and state["plan"] else None
         minutes = state["minutes"] if args.resume and plan is None else minutes
@@ -117,6 +117,8 @@ def run(args: argparse.Namespace) -> int:
         preset, settings = PRESETS[args.preset], Settings(bf16=bf16, **chosen)
     if settings.loss not in ("plain", "honest", "released"):
         raise CcaError(f"--loss: plain, honest or released, not {settings.loss}")
+    if settings.optimizer not in ("adam", "muon"):
+        raise CcaError(f"--optimizer: adam or muon, not {settings.optimizer}")
     if settings.crop % 64 or settings.crop <= 0:
         raise CcaError(f"--crop: a multiple of 64, not {settings.crop}")
     if plan is None:
