@@ -11,6 +11,7 @@ import math
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
@@ -221,16 +222,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=NOTEBOOKS, help="where the notebooks are (default: %(default)s)")
     options = parser.parse_args(arguments)
     names = [Path(name).stem for name in options.names] or names_in(options.folder)
+
+    def look(name: str) -> list[str]:
+        return problems(options.folder / f"{name}.ipynb", options.folder / "source" / f"{name}.py")
+
+    def make(name: str) -> str:
+        return f"{name}: {build(name, options.folder).stat().st_size:,} bytes"
+
+    return each(names, look if options.check else None, make)
+
+
+def each(names: list[str], look: Callable[[str], list[str]] | None, make: Callable[[str], str], kind: str = "") -> int:
+    """Check every name with `look`, or make it where that is None, and print what came out.
+
+    Args:
+        look: gives what is wrong, nothing if all is well. make: gives the line to print. Both may raise CcaError.
+        kind: printed before a name that was checked.
+    Returns:
+        1 if anything failed, else 0.
+    """
     failed = False
     for name in names:
         try:
-            if options.check:
-                found = problems(options.folder / f"{name}.ipynb", options.folder / "source" / f"{name}.py")
-                print(f"{name}: {'fit' if not found else 'NOT fit'}", *found, sep="\n  ")
+            if look is not None:
+                found = look(name)
+                print(f"{kind}{name}: {'fit' if not found else 'NOT fit'}", *found, sep="\n  ")
                 failed |= bool(found)
             else:
-                path = build(name, options.folder)
-                print(f"{name}: {path.stat().st_size:,} bytes")
+                print(make(name))
         except CcaError as error:
             print(error, file=sys.stderr)
             failed = True

@@ -96,7 +96,7 @@ class SharedContext(nn.Module):
         self.head = head(width, preset.head_widths, 2 * size)
         self.residual_head = head(width + size, preset.head_widths, size) if residual else None
         self.bound = HalfTanh()
-        self.linear = preset.hyper_klt and seen == 0  # the first channels of the hyper output are means already
+        self.linear = False  # whether the first channels of the hyper output are means already
 
     def forward(self, hyper: tuple[Tensor, Tensor], seen: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """(mean, log-scale, features) of the group; mean and log-scale B×size×h×w."""

@@ -38,8 +38,7 @@ class GroupModel(nn.Module):
             kind(preset, sum(sizes[: support(i, lag)]), size, residuals is None or i < residuals)
             for i, size in enumerate(sizes)
         )
-        for context in self.contexts[1:]:
-            context.linear = False  # the linear path holds the first group's means, whoever else reads only ẑ
+        self.contexts[0].linear = preset.hyper_klt  # the linear path holds the first group's means
 
     def walk(self, hyper: tuple[Tensor, Tensor], coder, y: Tensor | None = None, read: list[Tensor] | None = None):
         """The loop over groups.

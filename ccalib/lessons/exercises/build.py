@@ -105,20 +105,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, default=build.NOTEBOOKS, help="of the notebooks (default: %(default)s)")
     options = parser.parse_args(arguments)
     os.environ.pop(GRADING, None)  # grading raises where these must run on
-    failed = False
-    for name in options.names or sorted(p.stem for p in (options.folder / "source" / "exercises").glob("[0-9]*.py")):
-        try:
-            if options.check:
-                found = problems(name, options.folder)
-                print(f"exercises {name}: {'fit' if not found else 'NOT fit'}", *found, sep="\n  ")
-                failed |= bool(found)
-            else:
-                make(name, options.folder)
-                print(f"exercises {name}: built")
-        except CcaError as error:
-            print(error, file=sys.stderr)
-            failed = True
-    return int(failed)
+    names = options.names or sorted(p.stem for p in (options.folder / "source" / "exercises").glob("[0-9]*.py"))
+
+    def look(name: str) -> list[str]:
+        return problems(name, options.folder)
+
+    def pair(name: str) -> str:
+        make(name, options.folder)
+        return f"exercises {name}: built"
+
+    return build.each(names, look if options.check else None, pair, "exercises ")
 
 
 if __name__ == "__main__":
