@@ -18,6 +18,7 @@ examples:
   ccalib train PHOTOS --run runs/a --resume                go on after Ctrl-C or a crash, bit for bit
   ccalib train PHOTOS --run runs/b --continue-from runs/a/constant.pt --minutes 600
   ccalib train PHOTOS --run runs/c --decay-from runs/b/last.pt --minutes 60
+  ccalib train PHOTOS --run runs/e --continue-from runs/a/constant.pt --lambdas 0.001 0.1 --minutes 60
   accelerate launch --multi_gpu --num_processes 2 -m ccalib train PHOTOS --run runs/d --minutes 60
       several processes, on as many GPUs or on one CPU; --batch counts per process
 """
@@ -47,7 +48,10 @@ SETTINGS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("photos", type=Path, help="folder of photographs")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run: checkpoints, log, weights")
-    parser.add_argument("--preset", default="small", help="tiny, small or paper (default: small)")
+    parser.add_argument("--preset", help="tiny, small or paper (default: small, or the checkpoint's)")
+    parser.add_argument(
+        "--lambdas", type=float, nargs=2, metavar=("LOW", "HIGH"), help="another range of lambda than the preset's"
+    )
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="wall-clock minutes, turned into steps once from measured speed")
     length.add_argument("--steps", type=int, help="steps instead of minutes")
@@ -93,6 +97,7 @@ def run(args: argparse.Namespace) -> int:
     prepare_process(args.threads)
     from ccalib.model.presets import PRESETS, Preset
     from ccalib.training import checkpoint, export
+    from ccalib.training.adapt import adapt
     from ccalib.training.data import load_photos, split
     from ccalib.training.loop import Settings, Stopped, Trainer
     from ccalib.training.schedule import Plan, plan_for
@@ -103,18 +108,23 @@ def run(args: argparse.Namespace) -> int:
     state = checkpoint.load(origin) if origin else None
     chosen = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
     plan, minutes = None, args.minutes
+    if args.preset and args.preset not in PRESETS:
+        raise CcaError(f"--preset: one of {', '.join(PRESETS)}, not {args.preset}")
+    stored = Preset.from_json(state["preset"]) if state else PRESETS["small"]
+    preset = PRESETS[args.preset] if args.preset else stored
+    preset = dataclasses.replace(preset, lambdas=tuple(args.lambdas)) if args.lambdas else preset
+    if args.resume and preset != stored and (args.preset or args.lambdas):
+        raise CcaError("--resume goes on with the run's own preset; for another one there is --continue-from")
     if state is not None:
-        preset, settings = Preset.from_json(state["preset"]), Settings(**({"optimizer": "adam"} | state["settings"]))
+        settings = Settings(**({"optimizer": "adam"} | state["settings"]))
         settings = settings if args.resume else dataclasses.replace(settings, **chosen)
         plan = Plan(**state["plan"]) if args.resume and state["plan"] else None
         minutes = state["minutes"] if args.resume and plan is None else minutes
         if not args.resume and state["plan"] and state["step"] > state["plan"]["decay_start"]:
             raise CcaError(f"{origin}: its learning rate has begun to fall; take a checkpoint of the constant phase")
     else:
-        if args.preset not in PRESETS:
-            raise CcaError(f"--preset: one of {', '.join(PRESETS)}, not {args.preset}")
         bf16 = has_bf16() if args.bf16 == "auto" else args.bf16 == "on"
-        preset, settings = PRESETS[args.preset], Settings(bf16=bf16, **chosen)
+        settings = Settings(bf16=bf16, **chosen)
     if settings.loss not in ("plain", "honest", "released"):
         raise CcaError(f"--loss: plain, honest or released, not {settings.loss}")
     if settings.optimizer not in ("adam", "muon"):
@@ -131,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
 
     train, held = split(args.photos, args.validation)
     photos = load_photos(train, args.cache, settings.crop, not args.quiet)
+    state = adapt(state, preset, photos) if state else None
     validation = load_photos(held, args.cache, 64, not args.quiet) if held else None
     for line in photos.skipped:
         print(f"skipped: {line}", file=sys.stderr)

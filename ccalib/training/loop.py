@@ -27,7 +27,7 @@ from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
 from ccalib.training.muon import ConvMuon, is_matrix
 from ccalib.training.schedule import Plan, plan_for
-from ccalib.training.start import new_codec, seeded
+from ccalib.training.start import new_codec, start_auxiliary
 from ccalib.training.validate import validate
 
 BETAS = (0.9, 0.99)  # with 0.999 a parameter whose gradient suddenly grows jumps 30 learning rates, and a run blew up
@@ -44,7 +44,7 @@ class Settings:
     seed: int = 0
     batch: int = 8
     crop: int = 128
-    optimizer: str = "muon"
+    optimizer: str = "adam"
     lr: float = 1e-3
     klt_rate: float = 0.02  # factors of lr
     gain_rate: float = 0.1
@@ -107,7 +107,7 @@ class Trainer:
         codec = new_codec(preset, photos if state is None else None, settings.seed)
         objective = Objective(codec, settings.loss, settings.weight_power)
         if objective.auxiliary is not None:
-            seeded(objective.auxiliary, settings.seed + 1)
+            start_auxiliary(codec, settings.seed + 1)
         objective = objective.to(self.accelerator.device, memory_format=torch.channels_last)
         codec.bf16 = settings.bf16
         self.objective = objective
@@ -152,6 +152,9 @@ class Trainer:
         strict = state["settings"]["loss"] == self.settings.loss  # another loss forks: its auxiliary model starts anew
         self.objective.load_state_dict(state["objective"], strict=strict)
         self.average.load_state_dict(state["average"], strict=strict)
+        if not strict and self.objective.auxiliary is not None:
+            start_auxiliary(self.objective.codec, self.settings.seed + 1)
+            self.average.module.auxiliary.load_state_dict(self.objective.auxiliary.state_dict())
         for name, optimizer in self.optimizers.items():
             stored = state["optimizers"].get(name)
             if stored and _shape(stored) == _shape(optimizer.state_dict()):

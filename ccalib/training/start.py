@@ -58,18 +58,24 @@ def new_codec(preset: Preset, photos: Photos | None, seed: int) -> Codec:
     return codec
 
 
-def _start_hyper(codec: Codec, blocks: Tensor) -> Tensor:
-    """Start z as leading principal components of the first group's 4×4 blocks, and their inverse as its means.
+@torch.no_grad()
+def start_auxiliary(codec: Codec, seed: int) -> None:
+    """Seed the auxiliary model. Its heads take the main model's constants, or its first gaps would be no gains."""
+    seeded(codec.auxiliary, seed)
+    for own, main in zip(codec.auxiliary.groups.contexts, codec.path.groups.contexts, strict=True):
+        for name in {"head", "mean_head", "scale_head"} & dict(main.named_children()).keys():
+            getattr(own, name)[-1].bias.copy_(getattr(main, name)[-1].bias)
+
+
+def start_linear(codec: Codec, rows: Tensor) -> Tensor:
+    """The linear path into z and back, as leading principal components.
 
     Args:
-        blocks: n×(3·64·64) pixels.
+        rows: n×(first·4·4), 4×4 blocks of the first group.
     Returns:
-        standard deviations of the first group's channels around those means.
+        means of the first group's channels.
     """
     first = codec.hyper_klt.size
-    weight, bias = codec.klt.analysis.weight[:first], codec.klt.analysis.bias[:first]
-    y = F.conv2d(blocks.view(-1, 3, PATCH * BLOCK, PATCH * BLOCK), weight, bias, stride=PATCH)  # n×first×4×4
-    rows = y.reshape(len(y), -1)
     kept = min(round(HYPER_SHARE * rows.shape[1]), codec.preset.hyper)
     basis, mean, variances = klt(rows, kept)
     step = HYPER_STEP * (variances[kept:].sum() / rows.shape[1]).sqrt()
@@ -82,8 +88,23 @@ def _start_hyper(codec: Codec, blocks: Tensor) -> Tensor:
     analysis.bias[:kept] = -(basis / step) @ channel_mean.repeat_interleave(BLOCK**2)
     synthesis.weight[:kept] = (basis * step).view(kept, first, BLOCK, BLOCK)
     synthesis.bias.copy_(channel_mean)
+    return channel_mean
+
+
+def _start_hyper(codec: Codec, blocks: Tensor) -> Tensor:
+    """Start z as leading principal components of the first group's 4×4 blocks, and their inverse as its means.
+
+    Args:
+        blocks: n×(3·64·64) pixels.
+    Returns:
+        standard deviations of the first group's channels around those means.
+    """
+    first = codec.hyper_klt.size
+    weight, bias = codec.klt.analysis.weight[:first], codec.klt.analysis.bias[:first]
+    y = F.conv2d(blocks.view(-1, 3, PATCH * BLOCK, PATCH * BLOCK), weight, bias, stride=PATCH)  # n×first×4×4
+    start_linear(codec, y.reshape(len(y), -1))
     for convolution in (codec.h_a[-1], codec.path.h_s.mean[-1], codec.path.groups.contexts[0].head[-1]):
         convolution.weight.mul_(SMALL_START)
         convolution.bias.zero_()
-    left = y - synthesis(torch.round(analysis(y)))
+    left = y - codec.path.h_s.linear(torch.round(codec.hyper_klt.analysis(y)))
     return left.std(dim=(0, 2, 3))

@@ -96,6 +96,10 @@ def test_another_loss_forks_from_a_checkpoint(photos, tmp_path, loss):
     for name, value in fork.objective.codec.state_dict().items():
         if not name.startswith("auxiliary."):  # that starts anew
             assert torch.equal(value, state["objective"][f"codec.{name}"])
+    for codec in (fork.objective.codec, fork.averaged()):  # from the constants of the model that it is compared with
+        mains = fork.objective.codec.path.groups.contexts
+        for own, main in zip(codec.auxiliary.groups.contexts, mains, strict=True):
+            assert torch.equal(own.head[-1].bias, main.head[-1].bias) and own.head[-1].bias.any()
     fork.train()
     assert fork.step == 8
 
