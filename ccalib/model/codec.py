@@ -55,6 +55,7 @@ class Codec(CompressionModel):
         self.gaussian = LatentGaussian(log_scale=not preset.split_context)
         self.auxiliary: Auxiliary | None = None  # what a CCA loss adds; nothing that is coded reads it
         self.bf16 = False  # training only: transforms in bfloat16
+        self.frozen = False  # training only: see `freeze_analysis`
         self.fingerprint = ""  # of the stored weights, set by `ccalib.weights`; files name it
         self._exact: list[EntropyPath] = []  # at most one; in a list it is no submodule of this one
         self._tables: dict[str, rans.Tables] | None = None
@@ -63,7 +64,7 @@ class Codec(CompressionModel):
 
     def analyze(self, x: Tensor, quality: Tensor | None = None) -> Tensor:
         """y in the gained domain: B×3×H×W → B×M×H/16×W/16."""
-        with self._autocast(x):
+        with self._autocast(x, not self.frozen):
             y = self.g_a(x)
         y = y.float()
         if self.klt is not None:
@@ -86,8 +87,18 @@ class Codec(CompressionModel):
         z = self.h_a(y)
         return z if self.hyper_klt is None else z + self.hyper_klt(y)
 
-    def _autocast(self, x: Tensor):
-        return torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16 and self.training)
+    def _autocast(self, x: Tensor, wanted: bool = True):
+        return torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16 and self.training and wanted)
+
+    def freeze_analysis(self) -> None:
+        """From here on training leaves y and z as they are, and rates are those of the rounded latents, as in a file:
+        what a decoder has learns the symbols that it will get."""
+        self.frozen = True
+        for part in (self.g_a, self.klt and self.klt.analysis, self.h_a, self.hyper_klt):
+            if part is not None:
+                part.requires_grad_(False)
+        if self.gains is not None:
+            self.gains.log_gain.requires_grad_(False)
 
     # ---- forward ----------------------------------------------------------------------------------------------------
 
@@ -95,8 +106,8 @@ class Codec(CompressionModel):
         """Reconstruction and likelihoods.
 
         Returns a dictionary: `x_hat`; `likelihoods` of `y` (B×M×H/16×W/16) and `z` (B×N×H/64×W/64); and what the
-        auxiliary model and the lessons read: `y`, `noisy` (y plus noise; training only), `hyper` (output of the hyper
-        synthesis), `decoded` (ŷ per group).
+        auxiliary model and the lessons read: `y`, `noisy` (y plus noise in training, unless the analysis is frozen),
+        `hyper` (output of the hyper synthesis), `decoded` (ŷ per group).
 
         A codec with an auxiliary model adds `aux_likelihoods`, unless `auxiliary` is False: its own of `y`, and those
         of its `factorized` prior on y where it has one.
@@ -108,10 +119,10 @@ class Codec(CompressionModel):
         y = self.analyze(x, quality)
         z = self.hyper_analyze(y)
         if self.training:
-            _, z_likelihood = self.z_prior(z)
+            _, z_likelihood = self.z_prior(z, training=not self.frozen)
             medians = self._medians()
             hyper = self.path.h_s(ste_round(z - medians) + medians)
-            noisy = y + torch.empty_like(y).uniform_(-0.5, 0.5)
+            noisy = None if self.frozen else y + torch.empty_like(y).uniform_(-0.5, 0.5)
             coder = Noisy(self.gaussian, noisy, self.preset.sizes)
             decoded = self.path.groups.walk(hyper, coder, y)
         else:

@@ -24,16 +24,19 @@ class Noisy:
     """Training: likelihoods see additive uniform noise, readers see straight-through rounding.
 
     Args:
-        noisy: y plus noise, B×M×h×w; the main and the honest auxiliary model score the same.
+        noisy: y plus noise, B×M×h×w; the main and the honest auxiliary model score the same. None where likelihoods
+            see the rounding, too.
     """
 
-    def __init__(self, gaussian: LatentGaussian, noisy: Tensor, sizes: tuple[int, ...]) -> None:
-        self.gaussian, self.noisy = gaussian, noisy.split(sizes, dim=1)
+    def __init__(self, gaussian: LatentGaussian, noisy: Tensor | None, sizes: tuple[int, ...]) -> None:
+        self.gaussian, self.noisy = gaussian, None if noisy is None else noisy.split(sizes, dim=1)
         self.likelihoods: list[Tensor] = []
 
     def __call__(self, group: int, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
-        self.likelihoods.append(self.gaussian.likelihood(self.noisy[group], mean, scale))
-        return ste_round(y - mean) + mean
+        rounded = ste_round(y - mean) + mean
+        scored = rounded if self.noisy is None else self.noisy[group]
+        self.likelihoods.append(self.gaussian.likelihood(scored, mean, scale))
+        return rounded
 
 
 class Estimate:

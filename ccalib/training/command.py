@@ -37,6 +37,7 @@ SETTINGS = {
     "clip": (float, "largest norm of the gradient"),
     "ema": (float, "decay of the weights' exponential average"),
     "weight_power": (float, "each image's loss is weighted by lambda to minus this"),
+    "freeze": (float, "last share of the decay that trains only what a decoder has, on the rounded latents"),
     "warmup": (int, "steps of warm-up"),
     "decay": (float, "share of the steps in which the rate falls to 0"),
     "log_every": (int, "steps per line of the log"),
@@ -129,6 +130,8 @@ def run(args: argparse.Namespace) -> int:
         raise CcaError(f"--loss: plain, honest or released, not {settings.loss}")
     if settings.optimizer not in ("adam", "muon"):
         raise CcaError(f"--optimizer: adam or muon, not {settings.optimizer}")
+    if not 0 <= settings.freeze <= 1:
+        raise CcaError(f"--freeze: a share from 0 to 1, not {settings.freeze}")
     if settings.crop % 64 or settings.crop <= 0:
         raise CcaError(f"--crop: a multiple of 64, not {settings.crop}")
     if plan is None:

@@ -55,6 +55,7 @@ class Settings:
     warmup: int = 200
     decay: float = 0.3
     bf16: bool = False
+    freeze: float = 0.0  # share of the decaying steps, the last of them, with a frozen analysis
     log_every: int = 50
     checkpoint_minutes: float = 5.0
     validate_minutes: float = 0.0  # 0: at the end only
@@ -236,6 +237,8 @@ class Trainer:
 
     def _step(self) -> tuple[dict, float]:
         factor = self._rate()
+        if self.plan and self.plan.polishes(self.step, self.settings.freeze) and not self.objective.codec.frozen:
+            self.objective.codec.freeze_analysis()
         for name, optimizer in self.optimizers.items():
             for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
                 group["lr"] = rate * factor

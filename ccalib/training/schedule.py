@@ -22,6 +22,10 @@ class Plan:
             return max(self.total - step, 0) / max(self.total - self.decay_start, 1)
         return min((step + 1) / self.warmup, 1.0) if self.warmup else 1.0
 
+    def polishes(self, step: int, share: float) -> bool:
+        """Whether a step belongs to the last `share` of the decay."""
+        return step >= self.total - share * (self.total - self.decay_start)
+
     def alpha(self, step: int, start: float, fall: float) -> float:
         """α of the honest loss: constant for fall = 0, else linear from `start` to 0 over that share of all steps."""
         return start if fall == 0 else start * max(1 - step / (fall * self.total), 0.0)

@@ -16,7 +16,7 @@ from ccalib.cli import main
 from ccalib.model.presets import TINY
 from ccalib.training import checkpoint
 from ccalib.training.loop import Settings, Stopped, Trainer
-from ccalib.training.schedule import plan_for
+from ccalib.training.schedule import Plan, plan_for
 from tests.conftest import DATA
 
 FAST = Settings(batch=2, crop=64, warmup=2, log_every=2, ema=0.9)
@@ -98,8 +98,8 @@ def test_another_loss_forks_from_a_checkpoint(photos, tmp_path, loss):
             assert torch.equal(value, state["objective"][f"codec.{name}"])
     for codec in (fork.objective.codec, fork.averaged()):  # from the constants of the model that it is compared with
         mains = fork.objective.codec.path.groups.contexts
-        for own, main in zip(codec.auxiliary.groups.contexts, mains, strict=True):
-            assert torch.equal(own.head[-1].bias, main.head[-1].bias) and own.head[-1].bias.any()
+        for own, other in zip(codec.auxiliary.groups.contexts, mains, strict=True):
+            assert torch.equal(own.head[-1].bias, other.head[-1].bias) and own.head[-1].bias.any()
     fork.train()
     assert fork.step == 8
 
@@ -203,3 +203,30 @@ def test_options_that_make_no_sense(tmp_path, capsys):
     ):
         assert main([*base, *more]) == 1
         assert word in capsys.readouterr().err
+
+
+def test_the_end_of_the_decay_trains_only_what_a_decoder_has(photos, tmp_path):
+    """From the freeze on y and z stay, and the rate is that of rounded latents: the same whatever the noise."""
+    settings = Settings(**{**FAST.__dict__, "freeze": 0.5})
+    trainer = Trainer(tmp_path, TINY, photos, settings, plan=Plan(2, 2, 6), progress=False)
+    codec, seen = trainer.objective.codec, []
+    step = trainer._step
+
+    def watched():
+        seen.append({name: p.detach().clone() for name, p in codec.named_parameters()})
+        return step()
+
+    trainer._step = watched
+    trainer.train()
+    before, after = seen[4], dict(codec.named_parameters())  # frozen from step 4 on
+    moved = {name.split(".")[0] for name in after if not torch.equal(before[name], after[name])}
+    analysis = ("g_a.", "klt.analysis.", "h_a.", "hyper_klt.", "gains.log_gain")
+    assert all(torch.equal(before[name], after[name]) for name in after if name.startswith(analysis))
+    assert {"g_s", "path"} <= moved
+    assert any(not torch.equal(seen[2][name], seen[3][name]) for name in after if name.startswith("g_a."))  # till then
+    x, quality = trainer.crops.at(0)
+    rates = []
+    for seed in (0, 1):
+        torch.manual_seed(seed)
+        rates.append(trainer.objective.train()(x, quality)[1]["loss"])
+    assert torch.equal(*rates)

@@ -27,3 +27,9 @@ def test_alpha_falls_to_zero():
     assert plan.alpha(99, 0.5, 0) == 0.5
     assert plan.alpha(0, 0.5, 0.7) == 0.5 and plan.alpha(70, 0.5, 0.7) == 0 and plan.alpha(90, 0.5, 0.7) == 0
     assert 0.24 < plan.alpha(35, 0.5, 0.7) < 0.26
+
+
+def test_the_last_share_of_the_decay_polishes():
+    plan = Plan(warmup=0, decay_start=60, total=100)
+    assert [plan.polishes(step, 0.25) for step in (59, 89, 90, 99)] == [False, False, True, True]
+    assert not any(plan.polishes(step, 0.0) for step in range(100))
