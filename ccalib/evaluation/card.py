@@ -14,7 +14,7 @@ from PIL import Image
 
 from ccalib import images, weights
 from ccalib.errors import CcaError
-from ccalib.evaluation import complexity
+from ccalib.evaluation import complexity, trials
 from ccalib.evaluation.jpeg import jpeg_of_size
 from ccalib.evaluation.metrics import psnr
 from ccalib.evaluation.summary import overlap, percent, report, summarize
@@ -25,9 +25,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MARKS = "<!-- {} by `make card` -->"
 
 
-def card(path: Path, result: dict | None, title: str, costs: dict | None = None) -> str:
-    """Markdown: data, minutes, hardware, commands, cost, validation, the figures of `ccalib evaluate` and of
-    `ccalib.evaluation.complexity`."""
+def card(
+    path: Path, result: dict | None, title: str, costs: dict | None = None, compared: list[dict] | None = None
+) -> str:
+    """Markdown: data, minutes, hardware, commands, cost, validation, and the figures of `ccalib evaluate`, of
+    `ccalib.evaluation.complexity` and of `ccalib.evaluation.trials`."""
     meta = weights.metadata(path)
     facts, codec = json.loads(meta["card"]), weights.load(path)
     kmac = complexity.kmac_per_pixel(Codec(codec.preset))
@@ -68,6 +70,8 @@ def card(path: Path, result: dict | None, title: str, costs: dict | None = None)
         lines += [f"By real file bytes ({title}):", "", "```", report(result), "```", ""]
     if costs is not None:
         lines += ["## Cost", "", complexity.table(costs), ""]
+    if compared is not None:
+        lines += ["## What decided the recipe", "", trials.table(compared), ""]
     return "\n".join(lines)
 
 
@@ -125,7 +129,9 @@ def main() -> None:
     summarize(result)  # by what the package knows now
     costs = args.results.with_name("complexity.json")
     costs = json.loads(costs.read_text()) if costs.exists() else None
-    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", costs).encode())
+    compared = args.results.with_name("trials.json")
+    compared = json.loads(compared.read_text()) if compared.exists() else None
+    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", costs, compared).encode())
     thread = json.loads((ROOT / "data/images/thread.json").read_text())["file"]
     caption = picture(
         args.model, ROOT / "data/images" / thread, 1, (160, 96, 480, 336), ROOT / "data/results/readme.png"

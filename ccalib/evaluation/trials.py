@@ -1,0 +1,86 @@
+"""Short runs compared on validation photographs: what decided a recipe. Written from the runs' own logs.
+
+python -m ccalib.evaluation.trials runs/arms/a runs/arms/b -o data/results/trials.json      (the first is the reference)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from ccalib.errors import CcaError
+from ccalib.evaluation.metrics import bd_rate
+from ccalib.evaluation.summary import percent
+from ccalib.files.coding import write
+from ccalib.training import checkpoint
+
+
+def read(run: Path) -> dict:
+    """A run's preset, settings, steps and minutes (with those of what it branched from), and its validation at the end.
+
+    Raises:
+        CcaError: not a run, or one without validation.
+    """
+    state = checkpoint.load(run / "last.pt")
+    try:
+        entries = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+        commands = (run / "commands.txt").read_text().splitlines()
+    except (OSError, ValueError) as error:
+        raise CcaError(f"{run}: not a training run ({error})") from error
+    done = [e for e in entries if e["kind"] == "validation"]
+    if not done or not commands:
+        raise CcaError(f"{run}: no validation; it hasn't ended, or ran without --validation")
+    last = done[-1]
+    keys = ("bpp", "psnr", "bpp_z", "bpp_groups", "lambda")
+    return {
+        "name": run.name, "command": commands[-1], "preset": json.loads(state["preset"]), "settings": state["settings"],
+        "steps": last["step"], "minutes": round(last["seconds"] / 60, 1), "images": last["images"],
+        "points": [{key: point[key] for key in keys} for point in last["points"]],
+    }  # fmt: skip
+
+
+def compare(runs: list[Path]) -> list[dict]:
+    """`read` of each, with its BD-rate (PSNR, estimated bits) against the first. Raises CcaError."""
+    rows = [read(run) for run in runs]
+    if len({row["images"] for row in rows}) > 1:
+        raise CcaError("trials: validated on different numbers of photographs: " + ", ".join(r["name"] for r in rows))
+    curves = [[(p["bpp"], p["psnr"]) for p in row["points"]] for row in rows]
+    return [row | {"bd_rate": bd_rate(curves[0], curve)["percent"]} for row, curve in zip(rows, curves, strict=True)]
+
+
+def table(rows: list[dict]) -> str:
+    """Markdown."""
+    lines = [
+        f"On {rows[0]['images']} validation photographs, estimated rate; BD-rate against the first, below 0 is better:",
+        "", "| run | differs in | steps | minutes | BD-rate | z and first group (bpp, middle quality) |",
+        "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for row in rows:
+        pairs = ((k, v, rows[0][part].get(k)) for part in ("preset", "settings") for k, v in row[part].items())
+        differs = [f"{key} {value}" for key, value, reference in pairs if value != reference]
+        middle = row["points"][len(row["points"]) // 2]
+        first = middle["bpp_z"] + middle["bpp_groups"][0]
+        cells = [row["name"], ", ".join(differs) or "the reference", f"{row['steps']:,}", f"{row['minutes']:.0f}"]
+        lines.append(f"| {' | '.join([*cells, percent(row['bd_rate'])])} | {first:.3f} |")
+    return "\n".join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, the reference first")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="JSON to write")
+    args = parser.parse_args(argv)
+    try:
+        rows = compare(args.runs)
+        write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
+    except CcaError as error:
+        print(f"trials: {error}", file=sys.stderr)
+        return 1
+    print(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
