@@ -1,0 +1,125 @@
+"""The toy of `ccalib.lessons.toy`, trained: several seeds at once, in seconds, by the losses of the real codec.
+
+A is free; the decoder is linear; the entropy models are normal distributions whose parameters are learned: p(ŷ₁),
+p(ŷ₂|ŷ₁) with a mean that is a multiple of ŷ₁, and the auxiliary p(ŷ₂). Likelihoods see noise, readers see
+straight-through rounding, and the honest loss is that of `ccalib.training.losses`: R + λD + α(R_y − R_aux), while the
+auxiliary model learns R_aux on its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ccalib.errors import CcaError
+from ccalib.lessons.toy import SOURCE, Count, count
+from ccalib.model.layers import ste_round
+
+POINTS = 1024  # samples a step and seed
+RATE = 0.02
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Path:
+    """One seed's way: `steps`, A at each (n×2×2), and what its own models charge there, in bits (n each)."""
+
+    steps: np.ndarray
+    a: np.ndarray
+    r1: np.ndarray
+    r2_given_1: np.ndarray
+    r2: np.ndarray
+
+    @property
+    def gap(self) -> np.ndarray:
+        """R_aux − R_y by the trained models: the exact gain, plus the auxiliary model's fine, minus the main one's."""
+        return self.r2 - self.r2_given_1
+
+    def exact(self, at: int = -1) -> Count:
+        """What an ideal coder would charge for the same cells."""
+        return count(self.a[at])
+
+    def angles(self, at: int = -1) -> tuple[float, float]:
+        """Degrees of both directions from the first KLT axis, in (−90, 90]."""
+        degrees = np.degrees(np.arctan2(self.a[at, :, 1], self.a[at, :, 0])) - 45
+        return tuple(float(90 - (90 - d) % 180) for d in degrees)
+
+
+class Toys(nn.Module):
+    """S seeds' toys side by side: every parameter has S rows."""
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__()
+        seeds = len(start)
+        self.a = nn.Parameter(start.clone())  # S×2×2
+        self.b = nn.Parameter(torch.linalg.inv(start))
+        y = start @ torch.tensor(SOURCE, dtype=start.dtype) @ start.transpose(1, 2)  # covariance of y
+        self.log_scale = nn.Parameter(0.5 * torch.stack([y[:, 0, 0], y[:, 1, 1]], dim=1).log())  # of p(ŷ₁), p(ŷ₂|ŷ₁)
+        self.slope = nn.Parameter(torch.zeros(seeds))
+        self.aux_log_scale = nn.Parameter(0.5 * y[:, 1, 1].log())
+
+    def forward(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Bits R₁, R₂|₁, R₂ and distortion (a mean over the scalars) per seed; x and noise: S×n×2."""
+        y = x @ self.a.transpose(1, 2)
+        y_hat = ste_round(y)
+        noisy, scale = y + noise, self.log_scale.exp()
+        r1 = bits(noisy[..., 0], 0.0, scale[:, :1])
+        r2_given_1 = bits(noisy[..., 1], self.slope[:, None] * y_hat[..., 0], scale[:, 1:])
+        self.scored = noisy[..., 1]
+        r2 = bits(self.scored, 0.0, self.aux_log_scale.detach().exp()[:, None])  # the codec sees it fixed
+        d = (x - y_hat @ self.b.transpose(1, 2)).square().mean(dim=(1, 2))
+        return r1, r2_given_1, r2, d
+
+    def own(self) -> Tensor:
+        """R₂ as the auxiliary model minimizes it: the codec gets no gradient."""
+        return bits(self.scored.detach(), 0.0, self.aux_log_scale.exp()[:, None])
+
+
+def bits(value: Tensor, mean: Tensor | float, scale: Tensor) -> Tensor:
+    """−log₂ of a normal distribution's mass over a unit interval: S×n → S, means."""
+    from_mean = (value - mean).abs()
+    upper, lower = (torch.special.ndtr((side - from_mean) / scale) for side in (0.5, -0.5))
+    return -torch.log2((upper - lower).clamp(min=1e-9)).mean(dim=1)
+
+
+def train(alpha: float, lam: float, seeds: int = 5, steps: int = 1500, every: int = 50, off: float = 0.2) -> list[Path]:
+    """Train `seeds` toys.
+
+    Args:
+        alpha: weight of the CCA term; 0 is the plain codec.
+        lam: λ of R + λD, R in bits for both scalars and D the squared error of x.
+        off: radians that a seed's start may lie off the KLT (there dI/dφ = 0, and nothing would move).
+    Raises:
+        CcaError: alpha not in [0, 1), or a loss that isn't finite.
+    """
+    if not 0 <= alpha < 1:
+        raise CcaError(f"toy: alpha is at least 0 and less than 1, not {alpha}")
+    generator = torch.Generator().manual_seed(0)
+    turn = math.pi / 4 + off * (2 * torch.rand(seeds, 1, generator=generator) - 1)
+    angle = torch.cat([turn, turn + math.pi / 2], dim=1)
+    gain = math.sqrt(2 * math.log(2) * lam / 6)  # of the fine step at which R + λD is smallest: D = Δ²/12
+    toys = Toys(gain * torch.stack([angle.cos(), angle.sin()], dim=2))
+    optimizer = torch.optim.Adam(toys.parameters(), lr=RATE)
+    root = torch.tensor(np.linalg.cholesky(SOURCE), dtype=torch.float32)
+    kept: dict[str, list] = {"steps": [], "a": [], "r1": [], "r2_given_1": [], "r2": []}
+    for step in range(steps + 1):
+        x = torch.randn(seeds, POINTS, 2, generator=generator) @ root.T
+        noise = torch.rand(x.shape, generator=generator) - 0.5
+        r1, r2_given_1, r2, d = toys(x, noise)
+        loss = r1 + r2_given_1 + lam * d + alpha * (r2_given_1 - r2) + toys.own()
+        if not torch.isfinite(loss).all():
+            raise CcaError(f"toy: the loss is not finite at step {step} (alpha {alpha}, lambda {lam})")
+        if step % every == 0:
+            now = {"steps": torch.full((seeds,), step), "a": toys.a, "r1": r1, "r2_given_1": r2_given_1, "r2": r2}
+            for name, values in now.items():
+                kept[name].append(values.detach().clone().numpy())
+        for group in optimizer.param_groups:
+            group["lr"] = RATE * min(1.0, 2 * (1 - step / (steps + 1)))
+        optimizer.zero_grad()
+        loss.sum().backward()
+        optimizer.step()
+    columns = {name: np.stack(values) for name, values in kept.items()}
+    return [Path(**{name: values[:, s] for name, values in columns.items()}) for s in range(seeds)]
