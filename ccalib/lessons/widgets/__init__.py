@@ -10,6 +10,7 @@ from ccalib.lessons.widgets.predict import Predict
 from ccalib.lessons.widgets.progressive import Progressive, segment_ends
 from ccalib.lessons.widgets.quality import Quality
 from ccalib.lessons.widgets.step import StepChooser
+from ccalib.lessons.widgets.toy import TwoScalars
 from ccalib.lessons.widgets.wipe import Wipe
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Progressive",
     "Quality",
     "StepChooser",
+    "TwoScalars",
     "Wipe",
     "module_text",
     "segment_ends",

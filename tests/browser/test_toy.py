@@ -1,0 +1,76 @@
+"""The two-scalar toy from file://, without a kernel: its count is Python's, its arrows move by mouse and keyboard.
+
+    CCALIB_BROWSER=1 python -m pytest tests/browser/test_toy.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+if os.environ.get("CCALIB_BROWSER") != "1":
+    pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
+
+from playwright.sync_api import sync_playwright  # noqa: E402
+from static_host import page as host_page  # noqa: E402
+
+from ccalib.lessons.toy import arrows, count  # noqa: E402
+from ccalib.lessons.widgets import TwoScalars  # noqa: E402
+
+CHROMIUM = os.environ.get("CCALIB_CHROMIUM", "/usr/bin/chromium")
+POSES = [((0, 90), (1.6, 1.6)), ((45, 135), (3.3, 3.3)), ((-20, 35), (0.7, 2)), ((10, 10), (0.4, 0.4)), ((5, 95), (0.5, 0.05))]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_live_without_a_kernel(browser, theme, tmp_path):
+    (tmp_path / "host.html").write_text(host_page([TwoScalars(alpha=0.5)], theme))
+    page = browser.new_page(viewport={"width": 860, "height": 700})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((tmp_path / "host.html").as_uri())
+    page.wait_for_function("window.ready === true", timeout=60_000)
+    stage, live = page.locator("[role=slider]").first, page.locator(".cca-live")
+    for angles, gains in POSES:  # the module's numbers are Python's
+        page.evaluate(f"models[0].set('gains', {list(gains)}); models[0].set('angles', {list(angles)})")
+        page.wait_for_timeout(50)
+        c = count(arrows(np.radians(angles), gains))
+        shown = [float(n) for n in re.findall(r"-?\d+\.\d+", live.inner_text())]
+        wanted = [c.r1, c.r2_given_1, c.rate, c.r2, max(c.gain, 0), c.d, c.cca(50.0, 0.5)]
+        assert np.allclose(shown, wanted, atol=0.011), (angles, shown, wanted)
+    value = "JSON.stringify(['angles', 'gains', 'alpha', 'chosen'].map((n) => models[0].get(n)))"
+    stage.focus()
+    for key in ("k", "ArrowLeft", "1", "ArrowUp", "]"):
+        before = page.evaluate(value)
+        page.keyboard.press(key)
+        page.wait_for_timeout(250)
+        assert page.evaluate(value) != before, key
+    page.keyboard.press("k")
+    page.wait_for_timeout(250)
+    box = stage.bounding_box()
+    scale = box["width"] / 760
+    center, reach = (box["x"] + 150 * scale, box["y"] + 150 * scale), 100 * scale / 2**0.5
+    page.mouse.move(center[0] + reach, center[1] - reach)  # the first arrow's direction
+    page.mouse.down()
+    page.mouse.move(center[0] + 100 * scale, center[1], steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(250)
+    assert page.evaluate("models[0].get('angles')[0]") == pytest.approx(-45, abs=2)
+    page.get_by_role("button", name="roll").click()
+    loss = float(re.search(r"J = (-?\d+\.\d+)", live.inner_text())[1])
+    page.wait_for_timeout(1500)
+    assert float(re.search(r"J = (-?\d+\.\d+)", live.inner_text())[1]) < loss
+    shots = Path(os.environ.get("CCALIB_SHOTS") or tmp_path)
+    page.screenshot(path=shots / f"toy_{theme}.png")
+    assert errors == []
