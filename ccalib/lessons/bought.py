@@ -31,7 +31,7 @@ class Purchase:
         image, arm, seed, ruler, step: whose they are (arm: how the codec was trained; step: of its training).
         pixels: of the original photograph.
         with_, without: bits of each group. The first has no group before it: its difference is the ruler's error.
-        z_only: bits of each group by a model that reads ẑ alone, or None.
+        z_only: bits of each group by a model that reads ẑ alone, fitted like the other two (refitted ruler), or None.
         gains: G×h×w bits bought at each cell, or None where only rates are known.
         counts: G×bins latents by what each gained, for bins between `EDGES`; or None.
         negative: G shares of latents that cost more with the previous group; or None.
@@ -94,7 +94,8 @@ def from_rates(
     if missing:
         raise CcaError(f"{image}: {ruler} ruler: no rates of {', '.join(missing)}")
     with_, without = (pixels * np.asarray(rates[name], dtype=np.float64) for name in names)
-    z_only = pixels * np.asarray(rates["hyperprior"], dtype=np.float64) if "hyperprior" in rates else None
+    alike = ruler == REFITTED and "hyperprior" in rates
+    z_only = pixels * np.asarray(rates["hyperprior"], dtype=np.float64) if alike else None
     return Purchase(image, arm, seed, ruler, step, pixels, with_, without, z_only)
 
 
@@ -109,7 +110,8 @@ def purchases(
     whose = {"image": inspection.name, "arm": arm, "seed": seed, "step": step}
 
     def one(ruler: str, with_: np.ndarray, without: np.ndarray) -> Purchase:
-        return from_bits(with_, without, z_only, inspection.sizes, pixels, ruler=ruler, **whose)
+        alike = z_only if ruler == REFITTED else None
+        return from_bits(with_, without, alike, inspection.sizes, pixels, ruler=ruler, **whose)
 
     found = [one(REFITTED, inspection.with_.bits, inspection.without.bits)]
     if rulers is not None:

@@ -137,9 +137,14 @@ def _costliest(inspection: Inspection, cells: np.ndarray) -> Stop:
 
 
 def _extreme(inspection: Inspection, sign: int) -> tuple[int, int, int, float, int]:
-    """(column, row, channel, gain, group) of the largest gain × sign, from the second group on."""
-    first = inspection.sizes[0]
-    channel, row, column = _unravel(sign * inspection.gain[first:])
+    """(column, row, channel, gain, group) of the largest gain × sign, from the second group on.
+
+    Only where both models' rounding gives about the same value: between two intervals, a gain is the rounding's luck.
+    """
+    first, both = inspection.sizes[0], (inspection.with_, inspection.without)
+    with_, without = ((account.mean + account.symbol)[first:] for account in both)
+    gains = np.where(np.abs(with_ - without) < 0.5, sign * inspection.gain[first:], -np.inf)
+    channel, row, column = _unravel(gains)
     channel += first
     return column, row, channel, float(inspection.gain[channel, row, column]), inspection.group_of(channel)
 

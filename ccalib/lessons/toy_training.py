@@ -8,6 +8,7 @@ auxiliary model learns R_aux on its own.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 
@@ -85,6 +86,18 @@ def bits(value: Tensor, mean: Tensor | float, scale: Tensor) -> Tensor:
     return -torch.log2((upper - lower).clamp(min=1e-9)).mean(dim=1)
 
 
+@contextlib.contextmanager
+def one_thread():
+    """Tensors this small are slower with more: the threads wait for each other longer than they work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def train(alpha: float, lam: float, seeds: int = 5, steps: int = 1500, every: int = 50, off: float = 0.2) -> list[Path]:
     """Train `seeds` toys.
 

@@ -55,7 +55,7 @@ class Codec(CompressionModel):
         self.gaussian = LatentGaussian(log_scale=not preset.split_context)
         self.auxiliary: Auxiliary | None = None  # what a CCA loss adds; nothing that is coded reads it
         self.bf16 = False  # training only: transforms in bfloat16
-        self.frozen = False  # training only: see `freeze_analysis`
+        self.frozen = False  # training only: see `ccalib.training.start.freeze_analysis`
         self.fingerprint = ""  # of the stored weights, set by `ccalib.weights`; files name it
         self._exact: list[EntropyPath] = []  # at most one; in a list it is no submodule of this one
         self._tables: dict[str, rans.Tables] | None = None
@@ -89,16 +89,6 @@ class Codec(CompressionModel):
 
     def _autocast(self, x: Tensor, wanted: bool = True):
         return torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16 and self.training and wanted)
-
-    def freeze_analysis(self) -> None:
-        """From here on training leaves y and z as they are, and rates are those of the rounded latents, as in a file:
-        what a decoder has learns the symbols that it will get."""
-        self.frozen = True
-        for part in (self.g_a, self.klt and self.klt.analysis, self.h_a, self.hyper_klt):
-            if part is not None:
-                part.requires_grad_(False)
-        if self.gains is not None:
-            self.gains.log_gain.requires_grad_(False)
 
     # ---- forward ----------------------------------------------------------------------------------------------------
 

@@ -111,7 +111,7 @@ SMALL = Preset(
     klt=True,
     hyper_klt=True,
     qualities=6,
-    lambdas=(0.0007, 0.065),
+    lambdas=(0.0007, 0.08),
 )
 
 TINY = dataclasses.replace(

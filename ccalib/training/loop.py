@@ -27,7 +27,7 @@ from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
 from ccalib.training.muon import ConvMuon, is_matrix
 from ccalib.training.schedule import Plan, plan_for
-from ccalib.training.start import new_codec, start_auxiliary
+from ccalib.training.start import freeze_analysis, new_codec, start_auxiliary
 from ccalib.training.validate import validate
 
 BETAS = (0.9, 0.99)  # with 0.999 a parameter whose gradient suddenly grows jumps 30 learning rates, and a run blew up
@@ -238,7 +238,7 @@ class Trainer:
     def _step(self) -> tuple[dict, float]:
         factor = self._rate()
         if self.plan and self.plan.polishes(self.step, self.settings.freeze) and not self.objective.codec.frozen:
-            self.objective.codec.freeze_analysis()
+            freeze_analysis(self.objective.codec)
         for name, optimizer in self.optimizers.items():
             for group, rate in zip(optimizer.param_groups, self.rates[name], strict=True):
                 group["lr"] = rate * factor

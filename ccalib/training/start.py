@@ -67,6 +67,17 @@ def start_auxiliary(codec: Codec, seed: int) -> None:
             getattr(own, name)[-1].bias.copy_(getattr(main, name)[-1].bias)
 
 
+def freeze_analysis(codec: Codec) -> None:
+    """From here on training leaves y and z as they are, and rates are those of the rounded latents, as in a file: what
+    a decoder has learns the symbols that it will get."""
+    codec.frozen = True
+    for part in (codec.g_a, codec.klt and codec.klt.analysis, codec.h_a, codec.hyper_klt):
+        if part is not None:
+            part.requires_grad_(False)
+    if codec.gains is not None:
+        codec.gains.log_gain.requires_grad_(False)
+
+
 def start_linear(codec: Codec, rows: Tensor) -> Tensor:
     """The linear path into z and back, as leading principal components.
 

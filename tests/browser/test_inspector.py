@@ -246,7 +246,22 @@ def test_tour_asks_first(open_page, widgets):
     assert "|∂μ/∂ŷ|" in page.locator(".cca-at-from .cca-caption").inner_text()  # gradients travel with the page
     page.keyboard.press("6")
     page.keyboard.press("abcd"[stops[5]["answer"]])
-    assert said(page).startswith("Right. ")
+    assert said(page).startswith("Right. ") and card.is_visible()
+    page.keyboard.press("p")
+    assert card.is_visible()
+    page.keyboard.press("ArrowLeft" if stops[5]["column"] else "ArrowRight")
+    assert card.is_hidden() and said(page).startswith("Cell ")  # the card speaks of another latent
+    page.keyboard.press("6")
+    assert card.is_visible() and said(page).startswith("Right. ")
+
+
+def test_question_is_seen_where_the_widget_is_taller_than_the_window(open_page):
+    page = open_page(width=700)
+    page.locator(".cca-ledger").scroll_into_view_if_needed()
+    page.locator(".cca-inspector").focus()
+    page.keyboard.press("3")
+    box = page.locator(".cca-question-card").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 900
 
 
 def test_gradients_are_pending_until_the_kernel_answers(open_page, widgets):
@@ -271,7 +286,7 @@ def test_address_leads_to_the_latent(open_page, widgets):
     assert said(page).startswith("Cell 7, 5, group 3, ")
     page.locator(".cca-inspector").focus()
     page.keyboard.press("ArrowRight")
-    assert page.evaluate("location.hash") == "#part&latent=picture,8,5,20"
+    page.wait_for_function("location.hash === '#part&latent=picture,8,5,20'")  # written when the hand rests
     widgets[0].cell, widgets[0].channel = [8, 5], 20
     assert page.evaluate("location.hash").endswith(widgets[0].link[1:])
     page.evaluate("location.hash = '#latent=picture,1,1,95'")

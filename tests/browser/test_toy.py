@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,28 +14,24 @@ import pytest
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from playwright.sync_api import sync_playwright  # noqa: E402
 from static_host import page as host_page  # noqa: E402
 
 from ccalib.lessons.toy import arrows, count  # noqa: E402
 from ccalib.lessons.widgets import TwoScalars  # noqa: E402
 
-CHROMIUM = os.environ.get("CCALIB_CHROMIUM", "/usr/bin/chromium")
-POSES = [((0, 90), (1.6, 1.6)), ((45, 135), (3.3, 3.3)), ((-20, 35), (0.7, 2)), ((10, 10), (0.4, 0.4)), ((5, 95), (0.5, 0.05))]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+POSES = [
+    ((0, 90), (1.6, 1.6)),
+    ((45, 135), (3.3, 3.3)),
+    ((-20, 35), (0.7, 2.0)),
+    ((10, 10), (0.4, 0.4)),
+    ((5, 95), (0.5, 0.05)),
+]
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_live_without_a_kernel(browser, theme, tmp_path):
+def test_live_without_a_kernel(chromium, theme, tmp_path, shots):
     (tmp_path / "host.html").write_text(host_page([TwoScalars(alpha=0.5)], theme))
-    page = browser.new_page(viewport={"width": 860, "height": 700})
+    page = chromium.new_page(viewport={"width": 860, "height": 700})
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto((tmp_path / "host.html").as_uri())
@@ -71,6 +66,5 @@ def test_live_without_a_kernel(browser, theme, tmp_path):
     loss = float(re.search(r"J = (-?\d+\.\d+)", live.inner_text())[1])
     page.wait_for_timeout(1500)
     assert float(re.search(r"J = (-?\d+\.\d+)", live.inner_text())[1]) < loss
-    shots = Path(os.environ.get("CCALIB_SHOTS") or tmp_path)
     page.screenshot(path=shots / f"toy_{theme}.png")
     assert errors == []

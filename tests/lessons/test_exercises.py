@@ -132,6 +132,105 @@ def decode_bytes(data, count, frequencies):
     return list(data)
 
 
+def classes(cost):
+    """`best_classes` with another idea of what a table costs."""
+    return lambda tables: min(((t.shape[1], cost(t)) for t in tables), key=lambda pair: pair[1])
+
+
+classes_with_free_labels = classes(lambda t: t.min(axis=1).sum())
+classes_labeled_once = classes(lambda t: t.min(axis=1).sum() + np.log2(t.shape[1]))
+classes_shared = classes(lambda t: t.sum(axis=0).min() + len(t) * np.log2(t.shape[1]))
+
+
+def mass(y, mean, scale):
+    normal = torch.distributions.Normal(mean, scale)
+    return normal.cdf(y + 0.5) - normal.cdf(y - 0.5)
+
+
+def bits_in_nats(y, mean, scale):
+    away = (y - mean).abs()
+    upper, lower = (torch.special.log_ndtr((side - away) / scale) for side in (0.5, -0.5))
+    return -(upper + torch.log(-torch.expm1(lower - upper)))
+
+
+def bits_of_density(y, mean, scale):
+    return -torch.distributions.Normal(mean, scale).log_prob(y) / np.log(2)
+
+
+def bits_underflowing(y, mean, scale):
+    return -torch.log2(mass(y, mean, scale))
+
+
+def bits_clamped(y, mean, scale):
+    return -torch.log2(mass(y, mean, scale).clamp(min=1e-300))
+
+
+def information_of(table, log=np.log2, weighted=True):
+    """The solution, with a mistake switched on."""
+    entropy = lambda p: -(p[p > 0] * log(p[p > 0])).sum()
+    given = lambda t: [(row.sum() if weighted else 1 / len(t)) * entropy(row / row.sum()) for row in t if row.sum()]
+    first, second = entropy(table.sum(axis=1)), entropy(table.sum(axis=0))
+    return first, second, sum(given(table)), sum(given(table.T)), second - sum(given(table))
+
+
+def information_in_nats(table):
+    return information_of(table, log=np.log)
+
+
+def information_unweighted(table):
+    return information_of(table, weighted=False)
+
+
+def information_wrong_axis(table):
+    return information_of(table.T)
+
+
+def information_with_nan(table):
+    entropy = lambda p: -(p * np.log2(p)).sum()
+    with np.errstate(all="ignore"):
+        first, second, both = entropy(table.sum(axis=1)), entropy(table.sum(axis=0)), entropy(table)
+    return first, second, both - first, both - second, first + second - both
+
+
+def moved_by(model, change):
+    """Whether any mean moves when `change(groups, i)` is done to random groups."""
+    groups = [torch.randn(1, size, model.height, model.width) for size in model.sizes]
+    means = model(groups)
+    return any(not torch.equal(model(change(groups, i))[i], means[i]) for i in range(len(groups)))
+
+
+def leak_in_raster_order(model):  # as if group i − 1 could be read up to the middle row only
+    def change(groups, i):
+        below = groups[i - 1].clone()
+        below[:, :, model.height // 2 :] += 1
+        return [*groups[: i - 1], below, *groups[i:]] if i else groups
+
+    return moved_by(model, change)
+
+
+def leak_of_middle_pixel(model):
+    def change(groups, i):
+        changed = [group.clone() for group in groups]
+        for group in changed[i:]:
+            group[:, :, model.height // 2, model.width // 2] += 1
+        return changed
+
+    return moved_by(model, change)
+
+
+def leak_of_own_group(model):
+    return moved_by(model, lambda groups, i: [*groups[:i], groups[i] + 1, *groups[i + 1 :]])
+
+
+def leak_at_zero(model):
+    groups = [torch.zeros(1, size, model.height, model.width, requires_grad=True) for size in model.sizes]
+    for i, mean in enumerate(model(groups)):
+        found = torch.autograd.grad(mean.sum(), groups[i:], allow_unused=True) if mean.requires_grad else []
+        if any(gradient is not None and gradient.any() for gradient in found):
+            return True
+    return False
+
+
 WRONG = [
     ("klt", "decorrelated", [klt_with_mean], "The mean is still in"),
     ("klt", "decorrelated", [klt_rising], "from small to large"),
@@ -149,6 +248,25 @@ WRONG = [
     ("range_coder", "round trip", [encode_forward, "decode"], "stack"),
     ("range_coder", "round trip", [encode_without_remainder, "decode"], "remainder"),
     ("range_coder", "size", [encode_as_bytes, decode_bytes], "costs the same"),
+    ("best_classes", "useless classes", [lambda tables: (4, tables[2].min(axis=1).sum())], "Labels are free"),
+    ("best_classes", "brute force", [classes_with_free_labels], "Labels are free"),
+    ("best_classes", "brute force", [classes_labeled_once], "paid for once"),
+    ("best_classes", "brute force", [classes_shared], "One class for all"),
+    ("bits", "sums to 1", [bits_in_nats], "nats"),
+    ("bits", "large scale", [bits_in_nats], "nats"),
+    ("bits", "sums to 1", [bits_of_density], "the density at y"),
+    ("bits", "far away", [bits_underflowing], "log_ndtr"),
+    ("bits", "far away", [bits_clamped], "log_ndtr"),
+    ("information", "chain rule", [information_in_nats], "nats"),
+    ("information", "extremes", [information_in_nats], "nats"),
+    ("information", "information", [information_unweighted], "weight it by its probability"),
+    ("information", "chain rule", [information_unweighted], "weight it by its probability"),
+    ("information", "chain rule", [information_wrong_axis], "Wrong axis"),
+    ("find_leak", "own group", [leak_in_raster_order], "at every position, on all sides"),
+    ("find_leak", "later group", [lambda model: True], "at every position, on all sides"),
+    ("find_leak", "one pixel", [leak_of_middle_pixel], "from one position to one position"),
+    ("find_leak", "later group", [leak_of_own_group], "through a later group"),
+    ("find_leak", "later group", [leak_at_zero], "through a later group"),
 ]
 
 
@@ -266,6 +384,10 @@ def test_says_what_broke(capsys):
     assert "not one number" in capsys.readouterr().out
     check("range_coder", "size", lambda s, f: s, lambda d, n, f: d)
     assert "not bytes" in capsys.readouterr().out
+    check("information", "chain rule", information_with_nan)
+    assert "0·log₂ 0 counts as 0" in capsys.readouterr().out
+    check("find_leak", "own group", lambda model: 1)
+    assert "neither True nor False" in capsys.readouterr().out
     assert issubclass(NotAttempted, Exception) and not issubclass(OutOfTime, Exception)
 
 

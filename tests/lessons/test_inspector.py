@@ -157,6 +157,7 @@ def test_purchases_count_every_latent(bought, inspection):
     assert np.allclose(refitted.gain, inspection.per_group(inspection.gain).sum(axis=(1, 2)))
     assert np.allclose(refitted.gains.sum(axis=(1, 2)), refitted.gain)
     assert refitted.z_only.sum() == pytest.approx(inspection.hyper_only.bits.sum())
+    assert masked.z_only is None  # the codec's own model was not fitted like it
     latents = inspection.grid[0] * inspection.grid[1]
     assert refitted.counts.sum(axis=1).tolist() == [size * latents for size in inspection.sizes]
     assert len(EDGES) == refitted.counts.shape[1] + 1 and EDGES[len(EDGES) // 2 - 1 : len(EDGES) // 2 + 1].sum() == 0

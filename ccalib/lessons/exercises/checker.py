@@ -21,7 +21,16 @@ from ccalib.lessons.exercises.limit import OutOfTime, time_limit
 
 GRADING = "CCALIB_GRADE"
 LIMIT_S = 5.0
-MODULES = {"klt": "lesson01", "receptive_field": "lesson01", "code_length": "lesson02", "range_coder": "lesson02"}
+MODULES = {  # exercise -> where its checks are
+    "klt": "lesson01",
+    "receptive_field": "lesson01",
+    "code_length": "lesson02",
+    "range_coder": "lesson02",
+    "best_classes": "lesson03",
+    "bits": "lesson03",
+    "information": "lesson04",
+    "find_leak": "lesson04",
+}
 
 Answer = tuple[Callable, ...]  # what the student wrote: one function, or several that belong together
 

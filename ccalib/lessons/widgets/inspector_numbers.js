@@ -7,7 +7,7 @@ function likelyView(app, cleanup) {
   let linear = false, last = null;
   const scaleButton = h("button", { type: "button", class: "cca-button", tabindex: "-1", onclick: () => { linear = !linear; again(); app.focus(); } });
   const part = panel("likely", "How likely?", holder, h("div", { class: "cca-bar", style: "margin-top: 2px" }, before, scaleButton), table,
-    h("div", { class: "cca-caption" }, "The ruler: two models fitted alike to the latents of this codec; one reads the group before, one does not."));
+    h("div", { class: "cca-caption" }, "The ruler: two models fitted alike to the latents of this codec; one reads the group before, one does not. Each rounds around its own mean, so symbols may differ."));
 
   const draw = (W) => {
     const s = last, [file, now, other] = ACCOUNTS.map((name) => latents.entry(name, s.at));
@@ -113,7 +113,7 @@ function supportView(app, cleanup) {
       if (!later) at += w * k;
       one.cells.forEach((cell) => { cell.classList.toggle("cca-later", later); cell.classList.toggle("cca-switched-off", !later && !ok); });
       one.head.className = i === g + 1 ? "cca-now" : i === g && i > 0 ? "cca-before" : "";
-        const value = (x, y) => (maps && x >= 0 && y >= 0 && x < wide && y < high ? maps[z ? Math.floor(y / 4) * w + Math.floor(x / 4) : y * w + x] : 0);
+      const value = (x, y) => (maps && x >= 0 && y >= 0 && x < wide && y < high ? maps[z ? Math.floor(y / 4) * w + Math.floor(x / 4) : y * w + x] : 0);
       if (maps) maps.forEach((v) => { largest = Math.max(largest, v); if (v && !z) reads += 1; });
       const shade = (v) => (v ? bitsColor(palette, (v - 60) / 130) : null); // 2^-12.5 to 2^3.6 per unit
       paint(one.allowed, ok ? (x, y) => (Math.abs(x - s.column) < 2 && Math.abs(y - s.row) < 2 ? MARK : MAY) : nothing);

@@ -17,8 +17,15 @@ function tourView(app) {
     shown = i;
     if (answered(i)) go(i);
     else app.refresh();
+    node.scrollIntoView({ block: "nearest" }); // the widget may be taller than the window
   };
   const close = () => { shown = -1; app.refresh(); };
+  /** Whether the card is to be seen: while it asks, and then as long as the latent that it speaks of is selected. */
+  const isOpen = () => {
+    if (shown < 0 || !answered(shown)) return shown >= 0;
+    const [column, row] = model.get("cell"), stop = stops[shown];
+    return stop.column === column && stop.row === row && stop.channel === model.get("channel");
+  };
   const guess = (option) => {
     if (shown < 0 || answered(shown) || option >= stops[shown].options.length) return false;
     model.put("guesses", guesses().map((old, i) => (i === shown ? option : old)));
@@ -30,11 +37,11 @@ function tourView(app) {
 
   const update = () => {
     buttons.forEach((button, i) => {
-      button.setAttribute("aria-pressed", String(i === shown));
+      button.setAttribute("aria-pressed", String(i === shown && isOpen()));
       button.textContent = `${i + 1} ${stops[i].name}${answered(i) ? (guesses()[i] === stops[i].answer ? " ✓" : " ✗") : ""}`;
     });
-    card.hidden = shown < 0;
-    if (shown < 0) return;
+    card.hidden = !isOpen();
+    if (card.hidden) return;
     const stop = stops[shown], done = answered(shown), chosen = guesses()[shown];
     const choices = stop.options.map((text, i) => h("button", {
       type: "button", tabindex: "-1", class: `cca-button cca-guess${done && i === stop.answer ? " cca-is-right" : done && i === chosen ? " cca-is-wrong" : ""}`,
@@ -47,9 +54,9 @@ function tourView(app) {
   const said = () => {
     const stop = asked();
     if (stop) return `${stop.question} ${stop.options.map((text, i) => `${"abcd"[i]}: ${text}.`).join(" ")}`;
-    return shown >= 0 ? `${guesses()[shown] === stops[shown].answer ? "Right." : "Not so."} ${stops[shown].explanation} ` : "";
+    return isOpen() ? `${guesses()[shown] === stops[shown].answer ? "Right." : "Not so."} ${stops[shown].explanation} ` : "";
   };
-  return { node, update, open, close, guess, asked, said, isOpen: () => shown >= 0, moved: () => { if (!asked()) shown = -1; } };
+  return { node, update, open, close, guess, asked, said, isOpen };
 }
 
 /** The selection in the page's address, as #latent=NAME,COLUMN,ROW,CHANNEL beside whatever else is there. */
