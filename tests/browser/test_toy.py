@@ -42,7 +42,7 @@ def test_live_without_a_kernel(chromium, theme, tmp_path, shots):
         page.wait_for_timeout(50)
         c = count(arrows(np.radians(angles), gains))
         shown = [float(n) for n in re.findall(r"-?\d+\.\d+", live.inner_text())]
-        wanted = [c.r1, c.r2_given_1, c.rate, c.r2, max(c.gain, 0), c.d, c.cca(50.0, 0.5)]
+        wanted = [c.r1, c.r2_given_1, c.rate, c.r2, max(c.gain, 0), c.d, 0.5, c.cca(50.0, 0.5)]
         assert np.allclose(shown, wanted, atol=0.011), (angles, shown, wanted)
     value = "JSON.stringify(['angles', 'gains', 'alpha', 'chosen'].map((n) => models[0].get(n)))"
     stage.focus()

@@ -155,7 +155,7 @@ export default {
       hillText.textContent = `J = ${j.toFixed(2)}, D = ${c.d.toFixed(4)}`;
       which.forEach((button, i) => button.setAttribute("aria-checked", String(i === model.get("chosen"))));
       const text = `Arrows at ${angles[0].toFixed(0)}° and ${angles[1].toFixed(0)}°: ${c.r1.toFixed(2)} + ${c.given.toFixed(2)} = ${c.rate.toFixed(2)} bits; ` +
-        `without the first, the second would cost ${c.r2.toFixed(2)}: a gain of ${bought.toFixed(2)}. D = ${c.d.toFixed(4)}, J = ${j.toFixed(2)}.`;
+        `without the first, the second would cost ${c.r2.toFixed(2)}: a gain of ${bought.toFixed(2)}. D = ${c.d.toFixed(4)}; at α = ${al.toFixed(2)}, J = ${j.toFixed(2)}.`;
       stage.setAttribute("aria-valuenow", angles[Math.min(model.get("chosen"), 1)].toFixed(0));
       stage.setAttribute("aria-valuetext", text);
       say(text);

@@ -83,7 +83,7 @@ class TwoScalars(LessonWidget):
             f"Arrows at {self.angles[0]:.0f}° and {self.angles[1]:.0f}°: {c.r1:.2f} + {c.r2_given_1:.2f} = "
             f"{c.rate:.2f} bits; without the first, the second would cost {c.r2:.2f}: a gain of "
             f"{max(c.gain, 0.0):.2f}. "
-            f"D = {c.d:.4f}, J = {c.cca(self.lam, self.alpha):.2f}."
+            f"D = {c.d:.4f}; at α = {self.alpha:.2f}, J = {c.cca(self.lam, self.alpha):.2f}."
         )
 
     def summary(self) -> str:
