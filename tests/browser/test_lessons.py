@@ -9,23 +9,28 @@ import pytest
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from driving import open_and_run, sentence, top, troubles, widget  # noqa: E402
+from driving import drag, open_and_run, sentence, top, troubles, widget  # noqa: E402
 
-# lesson -> widgets: heading, what is focused, keys that must change what is said
+PREDICT = ("Predict first", ".cca-option", ["ArrowDown", "Enter"], None)
+# lesson -> widgets: heading, what is focused, keys, and what is clicked ("drag": drawn along); each must be told
 LESSONS = {
-    "01_transforms": [("Predict first", ".cca-option", ["ArrowDown", "Enter"]),
-                      ("What does one latent paint", "[role=listbox]", ["ArrowRight", "ArrowDown"])],
-    "02_bytes": [("Predict first", ".cca-option", ["ArrowDown", "Enter"]),
-                 ("Choose the step", "[role=slider]", ["ArrowRight", "b"]),
-                 ("One bit, no checksum", "[role=slider]", ["ArrowRight"])],
-    "03_hyperprior": [("Predict first", ".cca-option", ["ArrowDown", "Enter"]),
-                      ("The shrunk photograph", "[role=slider]", ["ArrowRight"])],
-    "04_causal_context": [("Predict first", ".cca-option", ["ArrowDown", "Enter"]),
-                          ("The inspector", ".cca-focus", ["ArrowRight", "PageDown", "]"]),
-                          ("What did the previous group buy", ".cca-focus", ["ArrowRight"])],
-    "05_cca_loss": [("Predict first", ".cca-option", ["ArrowDown", "Enter"]),
-                    ("Two scalars", "[role=slider]", ["ArrowLeft", "ArrowUp", "]", "k"])],
-}  # fmt: skip
+    "01_transforms": [PREDICT, ("What does one latent paint", "[role=listbox]", ["ArrowRight", "2"], "[role=option]")],
+    "02_bytes": [
+        PREDICT,
+        ("Choose the step", "[role=slider]", ["ArrowRight", "b"], "drag"),
+        ("One bit, no checksum", "[role=slider]", ["ArrowRight"], "drag"),
+    ],
+    "03_hyperprior": [PREDICT, ("The shrunk photograph", "[role=slider]", ["ArrowRight"], "drag")],
+    "04_causal_context": [
+        PREDICT,
+        ("The inspector", ".cca-focus", ["ArrowRight", "PageDown", "]"], ".cca-photo"),
+        ("What did the previous group buy", ".cca-focus", ["ArrowRight"], "button:has-text('masked')"),
+    ],
+    "05_cca_loss": [
+        PREDICT,
+        ("Two scalars", "[role=slider]", ["ArrowLeft", "ArrowUp", "]", "k"], "button:has-text('copy')"),
+    ],
+}
 
 
 @pytest.fixture(scope="module", params=LESSONS)
@@ -39,9 +44,9 @@ def test_no_error_in_any_output(lesson):
     assert troubles(lesson[1]) == []
 
 
-def test_widgets_follow_the_keys(lesson, shots):
+def test_widgets_follow_keys_and_mouse(lesson, shots):
     name, page = lesson
-    for number, (heading, where, keys) in enumerate(LESSONS[name]):
+    for number, (heading, where, keys, mouse) in enumerate(LESSONS[name]):
         top(page)
         found = widget(page, heading)
         found.locator(where).first.focus()
@@ -50,4 +55,12 @@ def test_widgets_follow_the_keys(lesson, shots):
             page.keyboard.press(key)
             page.wait_for_timeout(400)
             assert sentence(found) != said, (heading, key)
+        if mouse:
+            said = sentence(found)
+            if mouse == "drag":
+                drag(page, found.locator(where).first, 0.8, 0.7)
+            else:
+                found.locator(mouse).first.click()
+            page.wait_for_timeout(400)
+            assert sentence(found) != said, (heading, mouse)
         found.screenshot(path=shots / f"{name}_{number}.png")

@@ -63,15 +63,15 @@ class Explorer(LessonWidget, Pictures):
                 strokes, corner = painted(codec, y_hat, quality, cell, channels, alone=way == "alone")
                 sheets.append(Image.fromarray(np.concatenate([visible(stroke, LEAST) for stroke in strokes])))
                 for channel, stroke in zip(channels, strokes):
-                    value, most = float(y_hat[0, channel, cell[1], cell[0]]), float(np.abs(stroke).max())
+                    value, most = round(float(y_hat[0, channel, cell[1], cell[0]])), float(np.abs(stroke).max())
                     group = f"g{np.searchsorted(ends, channel, 'right') + 1}"
                     share = f"{100 * inside(stroke, corner, cell):.0f}"
                     change = f"it changes pixels by up to {most:.0f} of 255; {share} % of the change is inside its cell"
                     sentences.append(
-                        f"Channel {channel} (in {group}) at the {name} has the value {value:.0f}. {way.capitalize()} "
+                        f"Channel {channel} (in {group}) at the {name} has the value {value}. {way.capitalize()} "
                         f"{change if most >= 1 else 'it changes next to nothing'}."
                     )
-                    rows.append([str(channel), group, name, way, f"{value:.0f}", f"{most:.0f}", share])
+                    rows.append([str(channel), group, name, way, str(value), f"{most:.0f}", share])
             corners.append(list(corner))
         self.photo, self.sheets = photo, sheets
         super().__init__(
