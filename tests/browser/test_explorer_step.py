@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,14 +14,12 @@ import torch
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from playwright.sync_api import sync_playwright  # noqa: E402
 from static_host import page as host_page  # noqa: E402
 
 from ccalib.images import pad, to_tensor  # noqa: E402
 from ccalib.lessons.widgets.explorer import Explorer  # noqa: E402
 from ccalib.lessons.widgets.step import StepChooser  # noqa: E402
 
-CHROMIUM = os.environ.get("CCALIB_CHROMIUM", "/usr/bin/chromium")
 MOVES = [  # which widget, what is focused, which key, the trait that must change
     (0, "[role=listbox]", "ArrowRight", "selected"),
     (0, "[role=listbox]", "ArrowDown", "selected"),
@@ -48,40 +45,36 @@ def widgets(picture, codec):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [840, 420])
-def test_live_without_a_kernel(widgets, theme, width, tmp_path):
-    shots = Path(os.environ.get("CCALIB_SHOTS") or tmp_path)
-    shots.mkdir(exist_ok=True)
+def test_live_without_a_kernel(chromium, widgets, theme, width, tmp_path, shots):
     (tmp_path / "host.html").write_text(host_page(widgets, theme))
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 1100})
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((tmp_path / "host.html").as_uri())
-        page.wait_for_function("window.ready === true", timeout=60_000)
-        hosts = page.locator(".host")
-        for index, where, key, trait in MOVES:
-            value = f"models[{index}].get('{trait}')"
-            before, said = page.evaluate(value), hosts.nth(index).locator(".cca-live").inner_text()
-            hosts.nth(index).locator(where).focus()
-            page.keyboard.press(key)
-            page.wait_for_timeout(300)
-            assert page.evaluate(value) != before, (where, key)
-            assert hosts.nth(index).locator(".cca-live").inner_text() != said
-        hosts.nth(0).locator("[role=option]").nth(9).click()
-        hosts.nth(0).locator(".cca-ex-place").nth(0).click()
+    page = chromium.new_page(viewport={"width": width, "height": 1100})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((tmp_path / "host.html").as_uri())
+    page.wait_for_function("window.ready === true", timeout=60_000)
+    hosts = page.locator(".host")
+    for index, where, key, trait in MOVES:
+        value = f"models[{index}].get('{trait}')"
+        before, said = page.evaluate(value), hosts.nth(index).locator(".cca-live").inner_text()
+        hosts.nth(index).locator(where).focus()
+        page.keyboard.press(key)
         page.wait_for_timeout(300)
-        assert page.evaluate("[models[0].get('selected'), models[0].get('place')]") == [9, 0]
-        assert hosts.nth(0).locator("[aria-selected=true]").count() == 1
-        hosts.nth(1).scroll_into_view_if_needed()
-        box = hosts.nth(1).locator("[role=slider]").bounding_box()
-        page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
-        page.wait_for_timeout(300)
-        assert page.evaluate("models[1].get('selected')") > 35
-        for index in range(2):
-            stops = hosts.nth(index).locator("[tabindex='0'], button:not([tabindex]), input, a[href]")
-            assert stops.count() == 1
-        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        page.screenshot(path=shots / f"explorer_step_{theme}_{width}.png", full_page=True)
-        assert errors == []
-        browser.close()
+        assert page.evaluate(value) != before, (where, key)
+        assert hosts.nth(index).locator(".cca-live").inner_text() != said
+    hosts.nth(0).locator("[role=option]").nth(9).click()
+    hosts.nth(0).locator(".cca-ex-place").nth(0).click()
+    page.wait_for_timeout(300)
+    assert page.evaluate("[models[0].get('selected'), models[0].get('place')]") == [9, 0]
+    assert hosts.nth(0).locator("[aria-selected=true]").count() == 1
+    hosts.nth(1).scroll_into_view_if_needed()
+    box = hosts.nth(1).locator("[role=slider]").bounding_box()
+    page.mouse.click(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
+    page.wait_for_timeout(300)
+    assert page.evaluate("models[1].get('selected')") > 35
+    for index in range(2):
+        stops = hosts.nth(index).locator("[tabindex='0'], button:not([tabindex]), input, a[href]")
+        assert stops.count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.screenshot(path=shots / f"explorer_step_{theme}_{width}.png", full_page=True)
+    assert errors == []
+    page.close()

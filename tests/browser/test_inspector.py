@@ -15,7 +15,6 @@ import pytest
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from playwright.sync_api import sync_playwright  # noqa: E402
 from static_host import page as host_page  # noqa: E402
 
 sys.path.append(str(Path(__file__).parents[1] / "lessons"))
@@ -25,7 +24,6 @@ from ccalib.lessons.bought import from_bits, purchases  # noqa: E402
 from ccalib.lessons.inspection import inspect_photo  # noqa: E402
 from ccalib.lessons.widgets import Bought, Inspector  # noqa: E402
 
-CHROMIUM = os.environ.get("CCALIB_CHROMIUM", "/usr/bin/chromium")
 PATIENCE = 120_000  # ms; the machine may be busy
 CLICK_MS = 50
 
@@ -56,14 +54,6 @@ def widgets(inspection, codec):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def shots(tmp_path_factory) -> Path:
     folder = Path(os.environ.get("CCALIB_SHOTS") or tmp_path_factory.mktemp("shots"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,14 +61,14 @@ def shots(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def open_page(browser, widgets, tmp_path):
+def open_page(chromium, widgets, tmp_path):
     """Opens the page; no error may have been thrown when the test is over."""
     errors: list[str] = []
     opened = []
 
     def start(width: int = 1280, theme: str = "light", fragment: str = ""):
         (tmp_path / "host.html").write_text(host_page(widgets, theme))
-        page = browser.new_page(viewport={"width": width, "height": 900})
+        page = chromium.new_page(viewport={"width": width, "height": 900})
         page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto((tmp_path / "host.html").as_uri() + fragment)

@@ -12,15 +12,15 @@ if os.environ.get("CCALIB_BROWSER") != "1":
 from driving import drag, open_and_run, sentence, top, troubles, widget  # noqa: E402
 
 PREDICT = ("Predict first", ".cca-option", ["ArrowDown", "Enter"], None)
-# lesson -> widgets: heading, what is focused, keys, and what is clicked ("drag": drawn along); each must be told
+# lesson -> widgets: heading, what is focused, keys, and what is clicked ("drag …": drawn along); each must be told
 LESSONS = {
     "01_transforms": [PREDICT, ("What does one latent paint", "[role=listbox]", ["ArrowRight", "2"], "[role=option]")],
     "02_bytes": [
         PREDICT,
-        ("Choose the step", "[role=slider]", ["ArrowRight", "b"], "drag"),
-        ("One bit, no checksum", "[role=slider]", ["ArrowRight"], "drag"),
+        ("Choose the step", "[role=slider]", ["ArrowRight", "b"], "drag [role=slider]"),
+        ("One bit, no checksum", "[role=slider]", ["ArrowRight"], "drag .cca-stage"),
     ],
-    "03_hyperprior": [PREDICT, ("The shrunk photograph", "[role=slider]", ["ArrowRight"], "drag")],
+    "03_hyperprior": [PREDICT, ("The shrunk photograph", "[role=slider]", ["ArrowRight"], "drag .cca-stage")],
     "04_causal_context": [
         PREDICT,
         ("The inspector", ".cca-focus", ["ArrowRight", "PageDown", "]"], ".cca-photo"),
@@ -57,8 +57,8 @@ def test_widgets_follow_keys_and_mouse(lesson, shots):
             assert sentence(found) != said, (heading, key)
         if mouse:
             said = sentence(found)
-            if mouse == "drag":
-                drag(page, found.locator(where).first, 0.8, 0.7)
+            if mouse.startswith("drag "):
+                drag(page, found.locator(mouse.removeprefix("drag ")).first, 0.8, 0.7)
             else:
                 found.locator(mouse).first.click()
             page.wait_for_timeout(400)

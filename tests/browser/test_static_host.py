@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import pytest
 
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from playwright.sync_api import sync_playwright  # noqa: E402
 from static_host import page as host_page  # noqa: E402
 
 import ccalib  # noqa: E402
@@ -18,7 +16,6 @@ from ccalib.evaluation.metrics import psnr  # noqa: E402
 from ccalib.lessons.pixels import Picture  # noqa: E402
 from ccalib.lessons.widgets import GroupBytes, Predict, Progressive, Quality, Wipe  # noqa: E402
 
-CHROMIUM = os.environ.get("CCALIB_CHROMIUM", "/usr/bin/chromium")
 # what is focused, which key, and the trait that must change
 MOVES = [
     (0, ".cca-divider", "ArrowRight", "position"),
@@ -48,36 +45,33 @@ def widgets(picture, model):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_widgets_live_without_a_kernel(widgets, theme, tmp_path):
-    shots = Path(os.environ.get("CCALIB_SHOTS") or tmp_path)
+def test_widgets_live_without_a_kernel(chromium, widgets, theme, tmp_path, shots):
     (tmp_path / "host.html").write_text(host_page(widgets, theme))
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 840, "height": 900})
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((tmp_path / "host.html").as_uri())
-        page.wait_for_function("window.ready === true", timeout=20_000)
-        hosts = page.locator(".host")
-        assert hosts.count() == len(widgets)
-        for index, where, key, trait in MOVES:
-            value = f"models[{index}].get('{trait}')"
-            before, said = page.evaluate(value), hosts.nth(index).locator(".cca-live").inner_text()
-            hosts.nth(index).locator(where).focus()
-            page.keyboard.press(key)
-            page.wait_for_timeout(250)  # the host hears of it when the hand rests
-            assert page.evaluate(value) != before, (where, key)
-            assert hosts.nth(index).locator(".cca-live").inner_text() != said
-        hosts.nth(1).locator(".cca-bytes").focus()  # a late echo from the host must not undo what the hand does
-        page.keyboard.press("Home")
-        page.evaluate("models[1].set('selected', 3)")
-        assert hosts.nth(1).locator(".cca-live").inner_text().startswith("Header")
-        page.wait_for_timeout(300)
-        assert page.evaluate("models[1].get('selected')") == 0
-        assert all(page.evaluate("models.map((m) => m.saves)"))  # the host was told
-        for index in range(len(widgets)):  # one tab stop each
-            stops = hosts.nth(index).locator("[tabindex='0'], button:not([tabindex]), input, a[href]")
-            assert stops.count() == 1
-        page.screenshot(path=shots / f"static_{theme}.png", full_page=True)
-        assert errors == []
-        browser.close()
+    page = chromium.new_page(viewport={"width": 840, "height": 900})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto((tmp_path / "host.html").as_uri())
+    page.wait_for_function("window.ready === true", timeout=20_000)
+    hosts = page.locator(".host")
+    assert hosts.count() == len(widgets)
+    for index, where, key, trait in MOVES:
+        value = f"models[{index}].get('{trait}')"
+        before, said = page.evaluate(value), hosts.nth(index).locator(".cca-live").inner_text()
+        hosts.nth(index).locator(where).focus()
+        page.keyboard.press(key)
+        page.wait_for_timeout(250)  # the host hears of it when the hand rests
+        assert page.evaluate(value) != before, (where, key)
+        assert hosts.nth(index).locator(".cca-live").inner_text() != said
+    hosts.nth(1).locator(".cca-bytes").focus()  # a late echo from the host must not undo what the hand does
+    page.keyboard.press("Home")
+    page.evaluate("models[1].set('selected', 3)")
+    assert hosts.nth(1).locator(".cca-live").inner_text().startswith("Header")
+    page.wait_for_timeout(300)
+    assert page.evaluate("models[1].get('selected')") == 0
+    assert all(page.evaluate("models.map((m) => m.saves)"))  # the host was told
+    for index in range(len(widgets)):  # one tab stop each
+        stops = hosts.nth(index).locator("[tabindex='0'], button:not([tabindex]), input, a[href]")
+        assert stops.count() == 1
+    page.screenshot(path=shots / f"static_{theme}.png", full_page=True)
+    assert errors == []
+    page.close()
