@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from ccalib.lessons.widgets import LessonWidget
 
@@ -47,6 +48,38 @@ def page(widgets: Sequence[LessonWidget], theme: str = "light") -> str:
         f'<!doctype html><meta charset="utf-8"><title>widgets</title><style>{style}</style>'
         f'<body data-theme="{theme}" style="background: {background}"><script type="module">{script}</script>'
     )
+
+
+def open_page(browser, folder: Path, widgets: Sequence[LessonWidget], size: tuple[int, int], theme: str = "light", *,
+              fragment: str = "", patience: float = 60_000):  # fmt: skip
+    """The page of some widgets, mounted, and the list that errors thrown in it go to.
+
+    Args:
+        browser: playwright's; folder: the page is written there; size: of the window; patience: ms to wait.
+    """
+    (folder / "host.html").write_text(page(widgets, theme))
+    opened = browser.new_page(viewport={"width": size[0], "height": size[1]})
+    errors: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.goto((folder / "host.html").as_uri() + fragment)
+    opened.wait_for_function("window.ready === true", timeout=patience)
+    return opened, errors
+
+
+def press_all(opened, moves: Sequence[tuple[int, str, str, str]], rest: float) -> None:
+    """Each move (which widget, what is focused, which key, a trait) must change the trait and what is said.
+
+    Args:
+        rest: ms after a key; the host hears of it when the hand rests.
+    """
+    for index, where, key, trait in moves:
+        host, value = opened.locator(".host").nth(index), f"models[{index}].get('{trait}')"
+        before, said = opened.evaluate(value), host.locator(".cca-live").inner_text()
+        host.locator(where).focus()
+        opened.keyboard.press(key)
+        opened.wait_for_timeout(rest)
+        assert opened.evaluate(value) != before, (where, key)
+        assert host.locator(".cca-live").inner_text() != said
 
 
 def state_of(widget: LessonWidget) -> dict:

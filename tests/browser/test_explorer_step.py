@@ -14,7 +14,7 @@ import torch
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from static_host import page as host_page  # noqa: E402
+from static_host import open_page, press_all  # noqa: E402
 
 from ccalib.images import pad, to_tensor  # noqa: E402
 from ccalib.lessons.widgets.explorer import Explorer  # noqa: E402
@@ -46,21 +46,9 @@ def widgets(picture, codec):
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("width", [840, 420])
 def test_live_without_a_kernel(chromium, widgets, theme, width, tmp_path, shots):
-    (tmp_path / "host.html").write_text(host_page(widgets, theme))
-    page = chromium.new_page(viewport={"width": width, "height": 1100})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((tmp_path / "host.html").as_uri())
-    page.wait_for_function("window.ready === true", timeout=60_000)
+    page, errors = open_page(chromium, tmp_path, widgets, (width, 1100), theme)
     hosts = page.locator(".host")
-    for index, where, key, trait in MOVES:
-        value = f"models[{index}].get('{trait}')"
-        before, said = page.evaluate(value), hosts.nth(index).locator(".cca-live").inner_text()
-        hosts.nth(index).locator(where).focus()
-        page.keyboard.press(key)
-        page.wait_for_timeout(300)
-        assert page.evaluate(value) != before, (where, key)
-        assert hosts.nth(index).locator(".cca-live").inner_text() != said
+    press_all(page, MOVES, 300)
     hosts.nth(0).locator("[role=option]").nth(9).click()
     hosts.nth(0).locator(".cca-ex-place").nth(0).click()
     page.wait_for_timeout(300)

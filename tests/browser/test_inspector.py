@@ -15,7 +15,7 @@ import pytest
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from static_host import page as host_page  # noqa: E402
+from static_host import open_page as open_host  # noqa: E402
 
 sys.path.append(str(Path(__file__).parents[1] / "lessons"))
 from inspected import fresh_rulers  # noqa: E402
@@ -53,26 +53,17 @@ def widgets(inspection, codec):
     return [inspector, Bought([*found, *more], {"picture": inspection.photo})]
 
 
-@pytest.fixture(scope="module")
-def shots(tmp_path_factory) -> Path:
-    folder = Path(os.environ.get("CCALIB_SHOTS") or tmp_path_factory.mktemp("shots"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 @pytest.fixture
 def open_page(chromium, widgets, tmp_path):
     """Opens the page; no error may have been thrown when the test is over."""
-    errors: list[str] = []
+    errors: list[list[str]] = []
     opened = []
 
     def start(width: int = 1280, theme: str = "light", fragment: str = ""):
-        (tmp_path / "host.html").write_text(host_page(widgets, theme))
-        page = chromium.new_page(viewport={"width": width, "height": 900})
+        size = (width, 900)
+        page, thrown = open_host(chromium, tmp_path, widgets, size, theme, fragment=fragment, patience=PATIENCE)
         page.set_default_timeout(PATIENCE)
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto((tmp_path / "host.html").as_uri() + fragment)
-        page.wait_for_function("window.ready === true")
+        errors.append(thrown)
         page.wait_for_timeout(200)
         opened.append(page)
         return page
@@ -80,7 +71,7 @@ def open_page(chromium, widgets, tmp_path):
     yield start
     for page in opened:
         page.close()
-    assert errors == []
+    assert sum(errors, []) == []
 
 
 def said(page, index: int = 0) -> str:

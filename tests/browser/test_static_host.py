@@ -9,7 +9,7 @@ import pytest
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from static_host import page as host_page  # noqa: E402
+from static_host import open_page, press_all  # noqa: E402
 
 import ccalib  # noqa: E402
 from ccalib.evaluation.metrics import psnr  # noqa: E402
@@ -46,22 +46,10 @@ def widgets(picture, model):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_widgets_live_without_a_kernel(chromium, widgets, theme, tmp_path, shots):
-    (tmp_path / "host.html").write_text(host_page(widgets, theme))
-    page = chromium.new_page(viewport={"width": 840, "height": 900})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((tmp_path / "host.html").as_uri())
-    page.wait_for_function("window.ready === true", timeout=20_000)
+    page, errors = open_page(chromium, tmp_path, widgets, (840, 900), theme, patience=20_000)
     hosts = page.locator(".host")
     assert hosts.count() == len(widgets)
-    for index, where, key, trait in MOVES:
-        value = f"models[{index}].get('{trait}')"
-        before, said = page.evaluate(value), hosts.nth(index).locator(".cca-live").inner_text()
-        hosts.nth(index).locator(where).focus()
-        page.keyboard.press(key)
-        page.wait_for_timeout(250)  # the host hears of it when the hand rests
-        assert page.evaluate(value) != before, (where, key)
-        assert hosts.nth(index).locator(".cca-live").inner_text() != said
+    press_all(page, MOVES, 250)
     hosts.nth(1).locator(".cca-bytes").focus()  # a late echo from the host must not undo what the hand does
     page.keyboard.press("Home")
     page.evaluate("models[1].set('selected', 3)")

@@ -14,7 +14,7 @@ import pytest
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from static_host import page as host_page  # noqa: E402
+from static_host import open_page  # noqa: E402
 
 from ccalib.lessons.toy import arrows, count  # noqa: E402
 from ccalib.lessons.widgets import TwoScalars  # noqa: E402
@@ -30,12 +30,7 @@ POSES = [
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_live_without_a_kernel(chromium, theme, tmp_path, shots):
-    (tmp_path / "host.html").write_text(host_page([TwoScalars(alpha=0.5)], theme))
-    page = chromium.new_page(viewport={"width": 860, "height": 700})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.goto((tmp_path / "host.html").as_uri())
-    page.wait_for_function("window.ready === true", timeout=60_000)
+    page, errors = open_page(chromium, tmp_path, [TwoScalars(alpha=0.5)], (860, 700), theme)
     stage, live = page.locator("[role=slider]").first, page.locator(".cca-live")
     for angles, gains in POSES:  # the module's numbers are Python's
         page.evaluate(f"models[0].set('gains', {list(gains)}); models[0].set('angles', {list(angles)})")
