@@ -48,6 +48,11 @@ class Path:
         degrees = np.degrees(np.arctan2(self.a[at, :, 1], self.a[at, :, 0])) - 45
         return tuple(float(90 - (90 - d) % 180) for d in degrees)
 
+    def opening(self, at: int = -1) -> float:
+        """Degrees between the two directions, 0 … 90."""
+        first, second = self.angles(at)
+        return min(abs(first - second), 180 - abs(first - second))
+
 
 class Toys(nn.Module):
     """S seeds' toys side by side: every parameter has S rows."""

@@ -218,16 +218,8 @@ for alpha, seeds in runs.items():
         lines.append([f"{alpha:g}", str(number), *ends, *bits, f"{c.d:.3f}", f"{c.rate + LAMBDA * c.d:.2f}"])
 print(aligned(lines))
 print("(angles to the nearest 5 degrees)")
-
-
-def between(run):
-    """The angle between the arrows, in degrees."""
-    apart = abs(run.angles()[0] - run.angles()[1])
-    return min(apart, 180 - apart)
-
-
 plain, honest = runs[0.0], runs[0.5]
-assert all(between(run) > 80 for run in plain) and all(between(run) < 65 for run in honest)
+assert all(run.opening() > 80 for run in plain) and all(run.opening() < 65 for run in honest)
 spread = [run.exact().gain for run in plain]
 valley = [run.exact().rate + LAMBDA * run.exact().d for run in plain]
 assert max(valley) - min(valley) < 0.02
@@ -238,9 +230,7 @@ fig = plots.figure(7.0, 2.8)
 left, right = fig.subplots(1, 2)
 for alpha, color in ((0.0, plots.BLUE), (0.5, plots.ORANGE)):
     for run in runs[alpha]:
-        every = [run.angles(i) for i in range(len(run.steps))]
-        opened = [min(abs(a - b), 180 - abs(a - b)) for a, b in every]
-        left.plot(run.steps, opened, color=color, linewidth=1)
+        left.plot(run.steps, [run.opening(i) for i in range(len(run.steps))], color=color, linewidth=1)
 plots.dress(left, "angle between the arrows (blue: plain, orange: α = 0.5)", "step", "degrees")
 left.title.set_fontsize(8)
 for alpha, seeds in runs.items():
@@ -254,7 +244,7 @@ right.margins(y=0.2)
 ends = [seeds[0].exact() for seeds in runs.values()]
 table = {
     "alpha": [f"{a:g}" for a in runs],
-    "angle of the arrows": [f"{round(between(seeds[0]) / 5) * 5:d}" for seeds in runs.values()],
+    "angle of the arrows": [f"{round(seeds[0].opening() / 5) * 5:d}" for seeds in runs.values()],
     "exact I": [f"{max(c.gain, 0):.1f}" for c in ends],
     "R + lambda D": [f"{c.rate + LAMBDA * c.d:.2f}" for c in ends],
 }

@@ -19,15 +19,11 @@ def test_the_same_call_gives_the_same_paths(paths):
 
 
 def test_plain_stops_in_a_flat_valley_and_honest_closes_its_arrows(paths):
-    def distance(path):
-        first, second = path.angles()
-        return min(abs(first - second), 180 - abs(first - second))
-
     plain, honest = ([p.exact() for p in paths[alpha]] for alpha in (0.0, 0.5))
     costs = [c.rate + LAM * c.d for c in plain]
     assert max(costs) - min(costs) < 0.01  # any angle near the KLT is as good
     assert np.ptp([c.gain for c in plain]) > 0.05  # and the gains differ
-    assert all(distance(p) > 80 for p in paths[0.0]) and all(distance(p) < 60 for p in paths[0.5])
+    assert all(p.opening() > 80 for p in paths[0.0]) and all(p.opening() < 60 for p in paths[0.5])
     assert min(c.gain for c in honest) > max(c.gain for c in plain) + 1
     assert min(c.rate for c in honest) > max(c.rate for c in plain) + 0.05  # the gain was not free
 
