@@ -1,10 +1,11 @@
 """The three losses (DESIGN 4), per pixel, in bits and in MSE on the 0…255 scale.
 
 - plain:    R_y + R_z + λD
-- released: 0.05 D + β(R_y + R_z) + (R_y − R_aux) + Σ p_aux (−log₂ p_fact), divided by 1 + β, with β = 0.05/λ − 1
+- released: λ₀D + β(R_y + R_z) + (R_y − R_aux) + Σ p_aux (−log₂ p_fact), divided by 1 + β, with β = λ₀/λ − 1, λ₀ = 0.05
 - honest:   R_y + R_z + λD + α(R_y − R_aux), while the auxiliary model minimizes R_aux on its own
 
-R_y − R_aux is minus the paper's information gain (its Eqs 6–9).
+R_y − R_aux is minus the paper's information gain (its Eqs 6–9). The authors' β runs from 15 down to 0.3. For a λ above
+their range β stays at 0.3 and λ₀ = 1.3 λ: with λ₀ = 0.05, β would turn negative there, and reward bits of z.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from ccalib.model.coders import Noisy
 from ccalib.model.gains import lambda_of
 
 KINDS = ("plain", "honest", "released")
-RELEASED_LAMBDA = 0.05
+RELEASED_LAMBDA, SMALLEST_BETA = 0.05, 0.3
 
 
 def bits(likelihood: Tensor, sizes: tuple[int, ...] | None = None) -> Tensor:
@@ -45,9 +46,11 @@ def honest(rate_y: Tensor, rate_z: Tensor, d: Tensor, lam: Tensor, gap: Tensor, 
     return plain(rate_y, rate_z, d, lam) + alpha * gap
 
 
-def released(rate_y, rate_z, d, rate_aux, cross, beta) -> Tensor:
-    """What the authors' training code minimizes; `cross` is Σ p_aux (−log₂ p_fact) per pixel."""
-    return RELEASED_LAMBDA * d + beta * (rate_y + rate_z) + (rate_y - rate_aux) + cross
+def released(rate_y: Tensor, rate_z: Tensor, d: Tensor, lam: Tensor, rate_aux: Tensor, cross: Tensor) -> Tensor:
+    """What the authors' training code minimizes, over 1 + β; `cross` is Σ p_aux (−log₂ p_fact) per pixel."""
+    weight = torch.clamp(torch.as_tensor((1 + SMALLEST_BETA) * lam), min=RELEASED_LAMBDA)  # λ₀
+    beta = weight / lam - 1
+    return (weight * d + beta * (rate_y + rate_z) + (rate_y - rate_aux) + cross) / (1 + beta)
 
 
 class Objective(nn.Module):
@@ -101,9 +104,8 @@ class Objective(nn.Module):
             likelihood, factorized = out["aux_likelihoods"]["y"], out["aux_likelihoods"]["factorized"]
             aux_groups = bits(likelihood, preset.sizes)
             cross = (likelihood * -torch.log2(factorized)).sum(dim=(1, 2, 3)) / pixels
-            beta = RELEASED_LAMBDA / lam - 1
             rate_aux = aux_groups.sum(dim=1) / pixels
-            loss = released(rate_y, rate_z, d, rate_aux, cross, beta) / (1 + beta)
+            loss = released(rate_y, rate_z, d, lam, rate_aux, cross)
             terms |= {"gap": rate_y - rate_aux, "auxiliary": aux_groups / pixels, "cross": cross}
         weight = (lam / preset.reference_lambda) ** -self.weight_power
         total = (weight * loss).mean()

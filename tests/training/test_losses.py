@@ -7,7 +7,7 @@ from ccalib.model.gains import lambda_of
 from ccalib.model.presets import TINY
 from ccalib.training.data import Crops
 from ccalib.training.loop import Settings, optimizers
-from ccalib.training.losses import Objective, bits
+from ccalib.training.losses import Objective, bits, released
 from ccalib.training.start import new_codec, seeded
 from tests.conftest import shaken
 
@@ -134,6 +134,16 @@ def test_losses_are_what_the_equations_say(start):
             expected = (0.05 * d + beta * rate + terms["gap"] + terms["cross"]) / (1 + beta)
             assert terms["gap"] == pytest.approx(terms["groups"] - terms["auxiliary"], rel=1e-4)
         assert terms["loss"] == pytest.approx(expected, rel=1e-5), kind
+
+
+def test_the_released_loss_never_rewards_bits_of_z():
+    """Within the authors' range it is theirs; above it β stays at their smallest."""
+    one, none = torch.ones(3), torch.zeros(3)
+    lam = torch.tensor([0.05 / 16, 0.05 / 1.3, 0.08])
+    of_z, of_d = released(none, one, none, lam, none, none), released(none, none, one, lam, none, none)
+    assert torch.allclose(of_d, lam)  # the effective λ is λ
+    beta = torch.tensor([15, 0.3, 0.3])
+    assert torch.allclose(of_z, beta / (1 + beta))
 
 
 def test_images_are_weighted_by_lambda(start):
