@@ -84,8 +84,11 @@ def count(a: np.ndarray, c: np.ndarray = SOURCE) -> Count:
     s1, s2 = math.sqrt(s[0, 0]), math.sqrt(s[1, 1])
     first, second = (np.arange(-n, n + 1) for n in (math.ceil(REACH * s1), math.ceil(REACH * s2)))
     nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    y1 = first[:, None] + nodes / 2  # n₁×nodes
-    mass = weights / 2 * np.exp(-0.5 * (y1 / s1) ** 2) / (s1 * math.sqrt(2 * math.pi))
+    # nodes only where y₁ has its mass: at a small gain that is a fraction of the one cell there is
+    low, high = np.maximum(first - 0.5, -REACH * s1), np.minimum(first + 0.5, REACH * s1)
+    half = np.maximum(high - low, 0.0)[:, None] / 2
+    y1 = (low + high)[:, None] / 2 + half * nodes  # n₁×nodes
+    mass = half * weights * np.exp(-0.5 * (y1 / s1) ** 2) / (s1 * math.sqrt(2 * math.pi))
     slope = s[0, 1] / s[0, 0]
     spread = max(math.sqrt(max(s[1, 1] - slope * s[0, 1], 0.0)), SMALLEST)  # of y₂ given y₁
     edges = np.append(second - 0.5, second[-1] + 0.5)

@@ -2,8 +2,9 @@
 
 A is free; the decoder is linear; the entropy models are normal distributions whose parameters are learned: p(ŷ₁),
 p(ŷ₂|ŷ₁) with a mean that is a multiple of ŷ₁, and the auxiliary p(ŷ₂). Likelihoods see noise, readers see
-straight-through rounding, and the honest loss is that of `ccalib.training.losses`: R + λD + α(R_y − R_aux), while the
-auxiliary model learns R_aux on its own.
+straight-through rounding, and the losses are those of `ccalib.training.losses`: honest, R + λD + α(R_y − R_aux), while
+the auxiliary model learns R_aux on its own; released, λ₀D + βR + (R_y − R_aux) + Σ p_aux(−log₂ p_fact), one optimizer
+over everything, divided by 1 + β, with λ₀ = (1 + β)λ.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from ccalib.model.layers import ste_round
 
 POINTS = 1024  # samples a step and seed
 RATE = 0.02
+FLOOR = 1e-9  # no likelihood is smaller, as in the real codec: 29.9 bits
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,21 +76,47 @@ class Toys(nn.Module):
         noisy, scale = y + noise, self.log_scale.exp()
         r1 = bits(noisy[..., 0], 0.0, scale[:, :1])
         r2_given_1 = bits(noisy[..., 1], self.slope[:, None] * y_hat[..., 0], scale[:, 1:])
-        self.scored = noisy[..., 1]
-        r2 = bits(self.scored, 0.0, self.aux_log_scale.detach().exp()[:, None])  # the codec sees it fixed
+        self.y, self.noisy = y, noisy
+        r2 = bits(noisy[..., 1], 0.0, self.aux_log_scale.detach().exp()[:, None])  # the codec sees it fixed
         d = (x - y_hat @ self.b.transpose(1, 2)).square().mean(dim=(1, 2))
         return r1, r2_given_1, r2, d
 
     def own(self) -> Tensor:
         """R₂ as the auxiliary model minimizes it: the codec gets no gradient."""
-        return bits(self.scored.detach(), 0.0, self.aux_log_scale.exp()[:, None])
+        return bits(self.noisy[..., 1].detach(), 0.0, self.aux_log_scale.exp()[:, None])
+
+
+class ReleasedToys(Toys):
+    """With the auxiliary model of the authors' program: a model of ŷ₁, too, and no optimizer of its own."""
+
+    def __init__(self, start: Tensor) -> None:
+        super().__init__(start)
+        self.aux_mean = nn.Parameter(torch.zeros(len(start), 2))
+        self.aux_log_scales = nn.Parameter(torch.stack([self.log_scale[:, 0], self.aux_log_scale], dim=1).detach())
+        self.factorized = nn.Parameter(self.aux_log_scales.detach().clone())
+
+    def auxiliary(self) -> tuple[Tensor, Tensor]:
+        """R_aux of both scalars, and Σ p_aux(−log₂ p_fact), per seed."""
+        rate, cross = 0.0, 0.0
+        for i in (0, 1):
+            value = self.noisy[..., i]
+            p = mass(value, self.aux_mean[:, i, None], self.aux_log_scales[:, i, None].exp())
+            p_fact = mass(value, 0.0, self.factorized[:, i, None].exp())
+            rate = rate - torch.log2(p).mean(dim=1)
+            cross = cross + (p * -torch.log2(p_fact)).mean(dim=1)
+        return rate, cross
+
+
+def mass(value: Tensor, mean: Tensor | float, scale: Tensor) -> Tensor:
+    """A normal distribution's mass over the unit interval around each value, at least `FLOOR` (no gradient there)."""
+    from_mean = (value - mean).abs()
+    upper, lower = (torch.special.ndtr((side - from_mean) / scale) for side in (0.5, -0.5))
+    return (upper - lower).clamp(min=FLOOR)
 
 
 def bits(value: Tensor, mean: Tensor | float, scale: Tensor) -> Tensor:
-    """−log₂ of a normal distribution's mass over a unit interval: S×n → S, means."""
-    from_mean = (value - mean).abs()
-    upper, lower = (torch.special.ndtr((side - from_mean) / scale) for side in (0.5, -0.5))
-    return -torch.log2((upper - lower).clamp(min=1e-9)).mean(dim=1)
+    """−log₂ of `mass`: S×n → S, means."""
+    return -torch.log2(mass(value, mean, scale)).mean(dim=1)
 
 
 @contextlib.contextmanager
@@ -103,11 +131,15 @@ def one_thread():
 
 
 @one_thread()
-def train(alpha: float, lam: float, seeds: int = 5, steps: int = 1500, every: int = 50, off: float = 0.2) -> list[Path]:
+def train(
+    alpha: float, lam: float, seeds: int = 5, steps: int = 1500, every: int = 50, off: float = 0.2,
+    beta: float | None = None,
+) -> list[Path]:  # fmt: skip
     """Train `seeds` toys.
 
     Args:
         alpha: weight of the CCA term; 0 is the plain codec.
+        beta: train by the released loss with this β instead; then a path's `r2` is all of R_aux less its own `r1`.
         lam: λ of R + λD, R in bits for both scalars and D the squared error of x.
         off: radians that a seed's start may lie off the KLT (there dI/dφ = 0, and nothing would move).
     Raises:
@@ -119,7 +151,7 @@ def train(alpha: float, lam: float, seeds: int = 5, steps: int = 1500, every: in
     turn = math.pi / 4 + off * (2 * torch.rand(seeds, 1, generator=generator) - 1)
     angle = torch.cat([turn, turn + math.pi / 2], dim=1)
     gain = math.sqrt(2 * math.log(2) * lam / 6)  # of the fine step at which R + λD is smallest: D = Δ²/12
-    toys = Toys(gain * torch.stack([angle.cos(), angle.sin()], dim=2))
+    toys = (Toys if beta is None else ReleasedToys)(gain * torch.stack([angle.cos(), angle.sin()], dim=2))
     optimizer = torch.optim.Adam(toys.parameters(), lr=RATE)
     root = torch.tensor(np.linalg.cholesky(SOURCE), dtype=torch.float32)
     kept: dict[str, list] = {"steps": [], "a": [], "r1": [], "r2_given_1": [], "r2": []}
@@ -127,7 +159,12 @@ def train(alpha: float, lam: float, seeds: int = 5, steps: int = 1500, every: in
         x = torch.randn(seeds, POINTS, 2, generator=generator) @ root.T
         noise = torch.rand(x.shape, generator=generator) - 0.5
         r1, r2_given_1, r2, d = toys(x, noise)
-        loss = r1 + r2_given_1 + lam * d + alpha * (r2_given_1 - r2) + toys.own()
+        if beta is None:
+            loss = r1 + r2_given_1 + lam * d + alpha * (r2_given_1 - r2) + toys.own()
+        else:
+            rate_aux, cross = toys.auxiliary()
+            rate, r2 = r1 + r2_given_1, rate_aux - r1
+            loss = lam * d + (beta * rate + (rate - rate_aux) + cross) / (1 + beta)
         if not torch.isfinite(loss).all():
             raise CcaError(f"toy: the loss is not finite at step {step} (alpha {alpha}, lambda {lam})")
         if step % every == 0:

@@ -1,6 +1,6 @@
 """The two-scalar toy from file://, without a kernel: its count is Python's, its arrows move by mouse and keyboard.
 
-    CCALIB_BROWSER=1 python -m pytest tests/browser/test_toy.py
+CCALIB_BROWSER=1 python -m pytest tests/browser/test_toy.py
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if os.environ.get("CCALIB_BROWSER") != "1":
 
 from static_host import open_page  # noqa: E402
 
+from ccalib.lessons.phases import load_phases  # noqa: E402
 from ccalib.lessons.toy import arrows, count  # noqa: E402
 from ccalib.lessons.widgets import TwoScalars  # noqa: E402
 
@@ -62,4 +63,29 @@ def test_live_without_a_kernel(chromium, theme, tmp_path, shots):
     page.wait_for_timeout(1500)
     assert float(re.search(r"J = (-?\d+\.\d+)", live.inner_text())[1]) < loss
     page.screenshot(path=shots / f"toy_{theme}.png")
+    assert errors == []
+
+
+def test_the_map_takes_alpha_and_lambda_and_leads_to_the_lowest(chromium, tmp_path, shots):
+    phases = load_phases()
+    page, errors = open_page(chromium, tmp_path, [TwoScalars(alpha=0.5, phases=phases)], (860, 900))
+    stage, live = page.locator("[role=slider]").first, page.locator(".cca-live")
+    box = page.locator(".cca-toy-map").bounding_box()
+    column, row = 5, len(phases["lambdas"]) - 1
+    scale = box["width"] / 760
+    page.mouse.click(box["x"] + (52 + 20 * (column + 0.5)) * scale, box["y"] + (26 + 4) * scale)  # the finest step
+    page.wait_for_timeout(250)
+    wanted = phases["points"][row][column]
+    chosen = page.evaluate("[models[0].get('alpha'), models[0].get('lam')]")
+    assert chosen == [phases["alphas"][column], phases["lambdas"][row]]
+    assert f"Lowest J near here: {wanted['valley']}" in live.inner_text()
+    stage.focus()
+    page.keyboard.press("g")
+    page.wait_for_timeout(250)
+    angles = page.evaluate("models[0].get('angles')")
+    assert abs(angles[0] - angles[1]) == pytest.approx(wanted["opening"], abs=0.2)
+    page.keyboard.press("-")
+    page.wait_for_timeout(250)
+    assert page.evaluate("models[0].get('lam')") < phases["lambdas"][row]
+    page.screenshot(path=shots / "toy_map.png")
     assert errors == []

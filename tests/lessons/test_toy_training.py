@@ -3,7 +3,7 @@ import pytest
 
 from ccalib.errors import CcaError
 from ccalib.lessons.toy import arrows, count
-from ccalib.lessons.toy_training import train
+from ccalib.lessons.toy_training import FLOOR, train
 
 LAM = 50.0
 
@@ -42,6 +42,15 @@ def test_the_honest_end_is_where_the_exact_loss_is_smallest(paths):
 
     reached = np.mean([p.exact().cca(LAM, 0.5) for p in paths[0.5]])
     assert reached <= min(best(np.radians(half)) for half in (12, 18, 24, 30, 36, 45)) + 0.01
+
+
+def test_the_released_loss_drives_its_auxiliary_model_to_the_floor_and_leaves_a_plain_codec(paths):
+    floor = -np.log2(FLOOR)
+    for path in train(0.0, LAM, seeds=2, steps=1500, beta=1.0):
+        exact, plain = path.exact(), paths[0.0][0].exact()
+        assert path.gap[0] < 1 and 1.5 * floor < path.gap[-1] < 2 * floor
+        assert path.opening() > 75
+        assert exact.rate + LAM * exact.d == pytest.approx(plain.rate + LAM * plain.d, abs=0.05)
 
 
 def test_alpha_of_one_is_refused():

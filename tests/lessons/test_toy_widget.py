@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 
 from ccalib.errors import CcaError
+from ccalib.lessons.phases import load_phases
 from ccalib.lessons.widgets import TwoScalars
 
 
@@ -21,6 +22,16 @@ def test_the_sentence_and_the_table_are_those_of_the_count():
     row = next(row for row in toy.rows if row[0] == "scissors")
     assert row[4] == f"{c.gain:.2f}" and row[7] == f"{c.cca(50.0, 0.5):.2f}"
     assert next(row for row in toy.rows if row[0] == "copy")[2] == "0.00"
+
+
+def test_the_map_has_the_lowest_place_of_each_alpha_and_lambda():
+    phases = load_phases()
+    toy = TwoScalars(phases=phases)
+    assert len(toy.map) == len(toy.alphas) * len(toy.lambdas)
+    place, point = toy.map[2 * len(toy.alphas) + 3], phases["points"][2][3]
+    assert place["j"] == min(j for j in point["j"] if j is not None) and place["valley"] == point["valley"]
+    assert Image.open(io.BytesIO(toy.static_png())).height > Image.open(io.BytesIO(TwoScalars().static_png())).height
+    assert TwoScalars().map == []
 
 
 def test_moving_an_arrow_changes_what_is_counted():

@@ -5,7 +5,7 @@ export default {
     const cleanup = cleaner(), model = local(host, cleanup);
     const rho = model.get("rho"), [low, high] = model.get("limits");
     const { body, save, say } = frame(model, el, { cleanup,
-      keys: "Drag an arrow (longer: finer step) · 1, 2, 3: first, second, both · ← →: turn · ↑ ↓: finer, coarser · [ ]: α · K: KLT · R: roll" });
+      keys: "Drag an arrow (longer: finer step) · 1, 2, 3: first, second, both · ← →: turn · ↑ ↓: finer, coarser · [ ]: α · − +: λ · K: KLT · R: roll" + (model.get("map").length ? " · G: to the lowest J" : "") });
     const W = 760, H = 300, C = [150, 150], U = 44, bars = { x: 352, y0: 270, y1: 40 }, hill = { x0: 520, x1: 744, y0: 250, y1: 40 };
     const names = ["first", "second"], tones = ["cca-toy-1", "cca-toy-2"];
     const reach = (gain) => U * (0.7 + (2.1 * Math.log(gain / low)) / Math.log(high / low));
@@ -47,7 +47,9 @@ export default {
     const poses = model.get("poses").map(({ name, angles }) => h("button", { type: "button", class: "cca-button", tabindex: "-1",
       onclick: () => { pose(angles); stage.focus(); } }, name));
     const rollButton = h("button", { type: "button", class: "cca-button", tabindex: "-1", onclick: () => { roll(); stage.focus(); } }, "roll");
-    body.append(stage, h("div", { class: "cca-bar" }, alpha, lambda),
+    const map = phaseMap(model, save), go = () => { const p = map.place(); if (p) { pose(p.angles); save("gains", p.gains.map((g) => clamp(g, low, high))); stage.focus(); } };
+    const lowest = map.node ? h("button", { type: "button", class: "cca-button", tabindex: "-1", onclick: go }, "to the lowest J") : null;
+    body.append(stage, h("div", { class: "cca-bar" }, alpha, lambda, lowest), ...(map.node ? [map.node] : []),
       h("div", { class: "cca-bar" }, h("span", { class: "cca-bar", style: "margin: 0", role: "radiogroup", "aria-label": "which arrow the keys move" }, which), poses, rollButton));
 
     // ---- moving ----
@@ -77,9 +79,10 @@ export default {
     const turn = (by) => { stop(); chosen().forEach((i) => put(i, model.get("angles")[i] + by, model.get("gains")[i])); };
     const grow = (by) => { stop(); chosen().forEach((i) => put(i, model.get("angles")[i], Number((model.get("gains")[i] * by).toPrecision(3)))); };
     const alter = (by) => save("alpha", clamp(Math.round(100 * (model.get("alpha") + by)) / 100, 0, 0.95));
+    const tune = (by) => save("lam", clamp(Number((model.get("lam") * by).toPrecision(2)), 0.5, 1000));
     onKeys(stage, { ArrowLeft: () => turn(2), ArrowRight: () => turn(-2), ArrowUp: () => grow(1.1), ArrowDown: () => grow(1 / 1.1),
       1: () => save("chosen", 0), 2: () => save("chosen", 1), 3: () => save("chosen", 2), "[": () => alter(-0.05), "]": () => alter(0.05),
-      k: () => pose([0, 90]), r: () => roll() });
+      "+": () => tune(1.25), "=": () => tune(1.25), "-": () => tune(0.8), k: () => pose([0, 90]), r: () => roll(), g: go });
 
     // ---- rolling: downhill in angles and gains, until nothing is won ----
     const loss = (angles, gains) => { const c = countCells(arrowsOf(angles, gains), rho); return c.rate + model.get("lam") * c.d - model.get("alpha") * Math.max(c.gain, 0); };
@@ -155,7 +158,7 @@ export default {
       hillText.textContent = `J = ${j.toFixed(2)}, D = ${c.d.toFixed(4)}`;
       which.forEach((button, i) => button.setAttribute("aria-checked", String(i === model.get("chosen"))));
       const text = `Arrows at ${angles[0].toFixed(0)}° and ${angles[1].toFixed(0)}°: ${c.r1.toFixed(2)} + ${c.given.toFixed(2)} = ${c.rate.toFixed(2)} bits; ` +
-        `without the first, the second would cost ${c.r2.toFixed(2)}: a gain of ${bought.toFixed(2)}. D = ${c.d.toFixed(4)}; at α = ${al.toFixed(2)}, J = ${j.toFixed(2)}.`;
+        `without the first, the second would cost ${c.r2.toFixed(2)}: a gain of ${bought.toFixed(2)}. D = ${c.d.toFixed(4)}; at α = ${al.toFixed(2)}, J = ${j.toFixed(2)}.${map.say()}`;
       stage.setAttribute("aria-valuenow", angles[Math.min(model.get("chosen"), 1)].toFixed(0));
       stage.setAttribute("aria-valuetext", text);
       say(text);

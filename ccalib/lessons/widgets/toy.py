@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import traitlets as t
+from matplotlib.colors import to_rgb
 from matplotlib.patches import Ellipse
 
 from ccalib.errors import CcaError
 from ccalib.lessons import plots
+from ccalib.lessons.phases import opening_color
 from ccalib.lessons.toy import RHO, Count, arrows, count, variances
 from ccalib.lessons.widgets.base import LessonWidget
 
@@ -24,6 +26,7 @@ class TwoScalars(LessonWidget):
     Args:
         angles: degrees from the first KLT axis; gains: 1/Δ of each direction.
         alpha: weight of the CCA term; lam: λ of R + λD (R in bits for both, D the squared error per scalar).
+        phases: the map of `ccalib.lessons.phases` (what `load_phases` gives), drawn below and clickable; or None.
         heading: the line above.
 
     Selection (synced): `angles`, `gains`, `alpha`, `lam`, `chosen` (which arrow the keys move; 2: both).
@@ -33,7 +36,7 @@ class TwoScalars(LessonWidget):
     """
 
     module = "toy.js"
-    parts = ("toy_count.js",)
+    parts = ("toy_count.js", "toy_map.js")
 
     rho = t.Float(RHO).tag(sync=True)
     limits = t.List(t.Float(), list(GAINS)).tag(sync=True)
@@ -43,6 +46,10 @@ class TwoScalars(LessonWidget):
     alpha = t.Float(0.0).tag(sync=True)
     lam = t.Float(50.0).tag(sync=True)
     chosen = t.Int(2).tag(sync=True)
+    map = t.List(t.Dict()).tag(sync=True)  # one place for each α (fastest) and λ
+    alphas = t.List(t.Float()).tag(sync=True)
+    lambdas = t.List(t.Float()).tag(sync=True)
+    middle = t.Unicode(opening_color(45)).tag(sync=True)
 
     def __init__(
         self,
@@ -50,6 +57,7 @@ class TwoScalars(LessonWidget):
         gains: Sequence[float] = (1.6, 1.6),
         alpha: float = 0.0,
         lam: float = 50.0,
+        phases: dict | None = None,
         heading: str = "Two scalars: turn the arrows, watch the bits",
     ) -> None:
         if not all(GAINS[0] <= g <= GAINS[1] for g in gains) or not 0 <= alpha < 1 or not lam > 0:
@@ -60,6 +68,9 @@ class TwoScalars(LessonWidget):
             gains=[float(g) for g in gains],
             alpha=float(alpha),
             lam=float(lam),
+            map=[_place(p) for row in phases["points"] for p in row] if phases else [],
+            alphas=phases["alphas"] if phases else [],
+            lambdas=phases["lambdas"] if phases else [],
             poses=[{"name": name, "angles": list(pose)} for name, pose in POSES.items()],
             columns=["pose", "R1", "R2|1", "R2", "gain I", "R", "D", "J"],
             rows=[self._row(name, pose, gains, alpha, lam) for name, pose in POSES.items()],
@@ -93,8 +104,11 @@ class TwoScalars(LessonWidget):
         return f"{self.sentence()}\n{super().as_text()}"
 
     def static_png(self) -> bytes:
-        c, fig = self.counted, plots.figure(7.2, 2.8)
-        left, middle, right = fig.subplots(1, 3, width_ratios=[1.25, 0.8, 1.2])
+        c, fig = self.counted, plots.figure(7.2, 5.0 if self.map else 2.8)
+        grid = fig.add_gridspec(1 + bool(self.map), 3, width_ratios=[1.25, 0.8, 1.2])
+        left, middle, right = (fig.add_subplot(grid[0, i]) for i in range(3))
+        if self.map:
+            _map(fig.add_subplot(grid[1, :]), self)
         _plane(left, self.angles, self.gains)
         middle.bar(0, c.r1, color=plots.BLUE)
         middle.bar(0, c.r2_given_1, bottom=c.r1, color=plots.ORANGE, alpha=0.45)
@@ -112,6 +126,29 @@ class TwoScalars(LessonWidget):
         right.plot(0, c.cca(self.lam, self.alpha), "o", color=plots.ORANGE)
         plots.dress(right, f"J, α = {self.alpha:g}, λ = {self.lam:g}", "both turned by (degrees)", "bits")
         return plots.png(fig, colors=64)
+
+
+def _map(axes, toy: TwoScalars) -> None:
+    """Where J is smallest: the angle between the arrows over α and λ, copies struck through, and where we are."""
+    shape = len(toy.lambdas), len(toy.alphas)
+    axes.imshow(np.array([to_rgb(p["color"]) for p in toy.map]).reshape(*shape, 3), origin="lower", aspect="auto")
+    copies = [divmod(i, shape[1]) for i, p in enumerate(toy.map) if p["valley"] == "copy"]
+    axes.plot(
+        [x for _, x in copies], [y for y, _ in copies], linestyle="none", marker="$/$", color="white", markersize=5
+    )
+    x, y = np.interp(toy.alpha, toy.alphas, range(shape[1])), np.interp(toy.lam, toy.lambdas, range(shape[0]))
+    axes.plot(x, y, "o", color=plots.ORANGE, markeredgecolor="white")
+    axes.set_xticks(range(0, shape[1], 5), [f"{a:g}" for a in toy.alphas[::5]])
+    axes.set_yticks(range(2, shape[0], 6), [f"{v:g}" for v in toy.lambdas[2::6]])
+    title = "where J is smallest: yellow, arrows 90° apart; darker, closing; struck through, a copy"
+    plots.dress(axes, title, "α", "λ")
+    axes.grid(False)
+
+
+def _place(point: dict) -> dict:
+    """A point of the map as the browser reads it."""
+    kept = {name: point[name] for name in ("valley", "opening", "angles", "gains", "rate", "gain", "plain")}
+    return kept | {"j": min(j for j in point["j"] if j is not None), "color": opening_color(point["opening"])}
 
 
 def _plane(axes, angles: Sequence[float], gains: Sequence[float]) -> None:

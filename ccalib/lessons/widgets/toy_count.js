@@ -26,8 +26,9 @@ function countCells(a, rho) {
   let kept = 0, total = 0;
   for (let i = -n1; i <= n1; i++) {
     const p = new Float64Array(width), m1 = new Float64Array(width), m2 = new Float64Array(width);
+    const from = Math.max(i - 0.5, -TOY_REACH * s1), to = Math.min(i + 0.5, TOY_REACH * s1), half = Math.max(to - from, 0) / 2;
     for (const [node, weight] of TOY_NODES) {
-      const y1 = i + node / 2, mass = ((weight / 2) * Math.exp(-0.5 * (y1 / s1) ** 2)) / (s1 * Math.sqrt(2 * Math.PI));
+      const y1 = (from + to) / 2 + half * node, mass = (half * weight * Math.exp(-0.5 * (y1 / s1) ** 2)) / (s1 * Math.sqrt(2 * Math.PI));
       let t = (-n2 - 0.5 - slope * y1) / spread, below = normalBelow(t), bell = Math.exp(-0.5 * t * t);
       for (let j = 0; j < width; j++) {
         const u = (j - n2 + 0.5 - slope * y1) / spread, next = normalBelow(u), bellNext = Math.exp(-0.5 * u * u);
