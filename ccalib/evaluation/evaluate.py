@@ -11,7 +11,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -23,9 +23,10 @@ from ccalib.errors import CcaError
 from ccalib.evaluation import codecs, memory
 from ccalib.evaluation.kodak import is_kodak, pixel_hash
 from ccalib.evaluation.metrics import ms_ssim, psnr
-from ccalib.evaluation.summary import OURS, summarize
+from ccalib.evaluation.summary import OURS, is_refined, summarize
 from ccalib.files.coding import decode, encode, write
 from ccalib.model.codec import STRIDE, Codec
+from ccalib.model.refine import steps_of
 from ccalib.training.export import hardware
 from ccalib.training.losses import bits
 
@@ -55,7 +56,7 @@ def measure(image: Image.Image, write_: Callable[[], bytes], read: Callable[[byt
 
 def evaluate(
     folder: Path, output: Path, model: str | Path | None, names: list[str], qualities: list[float] | None = None,
-    progress: bool = True, again: bool = False, peak_memory: bool = True,
+    progress: bool = True, again: bool = False, peak_memory: bool = True, efforts: Sequence[int] = (),
 ) -> dict:  # fmt: skip
     """Measure every codec on every image of a folder, and write `output`.
 
@@ -65,6 +66,7 @@ def evaluate(
         qualities: of our codec; each integer by default.
         again: measure anew what `output` holds of a codec under other settings, versions or weights.
         peak_memory: measure it too, once per codec, on the largest image at the middle quality.
+        efforts: our codec once more with so many steps of refinement, each a curve of its own.
     Raises:
         CcaError: no images; an unknown codec; `output` holds another set, or (without `again`) other settings.
     """
@@ -81,20 +83,26 @@ def evaluate(
     }  # fmt: skip
     settings = {name: codecs.record(name) for name in names}
     plan = {name: list(codecs.LIVE[name].qualities) for name in names}
+    own: dict[str, int] = {}  # curves of our codec, and their effort
     if codec is not None:
+        own[OURS] = 0
         versions = {"torch": torch.__version__, "threads": torch.get_num_threads()}
         settings[OURS] = {"weights": codec.preset.name, "fingerprint": codec.fingerprint, "versions": versions}
-        plan = {OURS: qualities or [float(q) for q in range(codec.preset.qualities + 1)]} | plan
-        _warm_up(codec, next(iter(pictures.values())), plan[OURS][0])  # tables and kernels, before any timing
+        points = qualities or [float(q) for q in range(codec.preset.qualities + 1)]
+        own |= {f"{OURS} {codec.preset.name}, effort {effort}": effort for effort in map(steps_of, efforts) if effort}
+        settings |= {name: settings[OURS] | {"effort": effort} for name, effort in own.items() if effort}
+        plan = dict.fromkeys(own, points) | plan
+        _warm_up(codec, next(iter(pictures.values())), points[0])  # tables and kernels, before any timing
     result = _earlier(output, head, settings, again) | {"left_out": left_out}
     try:
-        _measure_all(result, plan, pictures, codec, output, progress)
+        _measure_all(result, plan, own, pictures, codec, output, progress)
         if peak_memory:
             largest = max(pictures.values(), key=lambda p: p.width * p.height)
             for name, points in plan.items():
                 if name not in result["memory"]:
                     middle = sorted(points)[len(points) // 2]
-                    result["memory"][name] = memory.measure(name, middle, largest, path if name == OURS else None)
+                    ours = (OURS, middle, largest, path, own.get(name))
+                    result["memory"][name] = memory.measure(*(ours if name in own else (name, middle, largest)))
         summarize(result)
     finally:  # Ctrl-C too: the file in hand is lost and no other
         save(output, result)
@@ -122,7 +130,9 @@ def _warm_up(codec: Codec, picture: Image.Image, quality: float) -> None:
     decode(encode(corner, quality, codec), model=codec)
 
 
-def _measure_all(result: dict, plan: dict, pictures: dict, codec: Codec | None, output: Path, progress: bool) -> None:
+def _measure_all(
+    result: dict, plan: dict, own: dict, pictures: dict, codec: Codec | None, output: Path, progress: bool
+) -> None:
     total = len(pictures) * sum(map(len, plan.values()))
     saved = time.monotonic()
     with tqdm(total=total, desc=result["set"], unit="file", disable=None if progress else True) as bar:
@@ -132,17 +142,18 @@ def _measure_all(result: dict, plan: dict, pictures: dict, codec: Codec | None, 
                 bar.set_postfix_str(f"{name} {quality:g}")
                 for file, picture in pictures.items():
                     if file not in rows:
-                        rows[file] = _row(name, quality, picture, codec)
+                        rows[file] = _row(name, quality, picture, codec, own.get(name, 0))
                         if time.monotonic() - saved > SAVE_SECONDS:
                             save(output, result)
                             saved = time.monotonic()
                     bar.update()
 
 
-def _row(name: str, quality: float, picture: Image.Image, codec: Codec | None) -> dict:
-    if name == OURS:
-        row = measure(picture, lambda: encode(picture, quality, codec), lambda data: decode(data, model=codec))
-        return row | {"estimated_bpp": estimate(codec, picture, quality)}
+def _row(name: str, quality: float, picture: Image.Image, codec: Codec | None, effort: int) -> dict:
+    if name == OURS or effort:
+        own = functools.partial(encode, picture, quality, codec, effort)
+        row = measure(picture, own, lambda data: decode(data, model=codec))
+        return row if effort else row | {"estimated_bpp": estimate(codec, picture, quality)}
     options = codecs.LIVE[name].options(picture, quality)  # JPEG's search for the better sampling is not timed
     return measure(picture, functools.partial(images.to_bytes, picture, **options), codecs.decode)
 
@@ -159,13 +170,15 @@ def _earlier(output: Path, head: dict, settings: dict, again: bool) -> dict:
         raise CcaError(f"{output}: not results of `ccalib evaluate`; name another output") from error
     if not same:
         raise CcaError(f"{output}: holds another set of images; name another output")
-    other = [name for name in settings if name in stored and stored[name] != settings[name]]
+    other = [name for name, entry in stored.items() if entry != settings.get(name, entry)]
+    if OURS in other:  # what other weights made with refinement is no curve beside these
+        other = [name for name in stored if name in other or is_refined(name)]
     if other and not again:
         raise CcaError(
             f"{output}: holds {', '.join(other)} with other settings, versions or weights: measure anew with --again, "
             "or name another output"
         )
     load = max(result.get("load", 0), head["load"])  # other work on the machine slows what is timed
-    memories = {name: entry for name, entry in result.get("memory", {}).items() if name not in other}
-    return result | {"files": {n: f for n, f in result["files"].items() if n not in other}, "memory": memories,
-                     "load": load, "settings": stored | settings}  # fmt: skip
+    kept = {key: {n: entry for n, entry in result.get(key, {}).items() if n not in other}
+            for key in ("files", "memory", "settings")}  # fmt: skip
+    return result | kept | {"load": load, "settings": kept["settings"] | settings}

@@ -38,11 +38,11 @@ def forget_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def measure(name: str, quality: float, image: Image.Image, model: Path | str | None = None) -> dict:
+def measure(name: str, quality: float, image: Image.Image, model: Path | str | None = None, effort: int = 0) -> dict:
     """Megabytes that encoding and decoding `image` take: `base_mb`, `encode_mb`, `decode_mb`, and what was measured.
 
     Args:
-        name: a live codec, or ours with `model`.
+        name: a live codec, or ours with `model`, and with `effort` steps of refinement.
     Raises:
         CcaError: a process failed; the message is its last line.
     """
@@ -51,7 +51,7 @@ def measure(name: str, quality: float, image: Image.Image, model: Path | str | N
         image.save(picture)
         found = {}
         for way in ("encode", "decode"):
-            command = [sys.executable, "-m", __name__, way, name, f"{quality:g}", picture, data, str(model or "")]
+            command = [sys.executable, "-m", __name__, way, name, f"{quality:g}", picture, data, model or "", effort]
             done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
             if done.returncode:
                 raise CcaError(f"{name}: measuring memory failed: {(done.stderr.strip() or '?').splitlines()[-1]}")
@@ -62,7 +62,7 @@ def measure(name: str, quality: float, image: Image.Image, model: Path | str | N
     }  # fmt: skip
 
 
-def _worker(way: str, name: str, quality: str, picture: str, data: str, model: str) -> None:
+def _worker(way: str, name: str, quality: str, picture: str, data: str, model: str, effort: str) -> None:
     from ccalib import images, weights
     from ccalib.evaluation import codecs
     from ccalib.files import coding
@@ -75,7 +75,7 @@ def _worker(way: str, name: str, quality: str, picture: str, data: str, model: s
     if name == OURS:
         codec = weights.load(Path(model))
         if way == "encode":
-            path.write_bytes(coding.encode(image, float(quality), codec))
+            path.write_bytes(coding.encode(image, float(quality), codec, int(effort)))
         else:
             coding.decode(path.read_bytes(), model=codec)
     elif way == "encode":

@@ -13,6 +13,11 @@ from ccalib.evaluation.metrics import bd_rate
 OURS = "ccalib"
 
 
+def is_refined(name: str) -> bool:
+    """Whether a curve is our codec's with refinement, 'ccalib small, effort 30'."""
+    return name.startswith(f"{OURS} ")
+
+
 def summarize(result: dict) -> None:
     """Add mean curves, and BD-rates (PSNR) of our codec against the live ones and the sourced ones, kept apart.
 
@@ -20,8 +25,8 @@ def summarize(result: dict) -> None:
     - `bd_rate_psnr`: per live codec. `mean_curves` is the BD-rate between curves of mean rate and mean PSNR;
       `per_image` the mean of each image's own (over the images whose curves overlap), since a fixed rate or a fixed
       PSNR for every image tilts the first.
-    - `sourced`: `bd_rate_psnr` per curve of the literature, with its label, paper and source, on Kodak only;
-      else `why` there is none.
+    - `bd_rate_refined`: per curve of our codec with refinement the same against our codec without it and the live ones.
+    - `sourced`: both, per curve of the literature, with its label, paper and source, on Kodak only; else `why` not.
     """
     measured = {}
     for name, points in result["files"].items():
@@ -29,31 +34,38 @@ def summarize(result: dict) -> None:
         if whole:  # an interrupted quality is no point of a curve
             measured[name] = whole
     result["curves"] = {name: _curve(points) for name, points in measured.items()}
-    result["bd_rate_psnr"] = {}
+    result["bd_rate_psnr"], result["bd_rate_refined"] = {}, {}
     ours = measured.get(OURS)
     if ours is None:
         result["sourced"] = {"why": f"{OURS} was not measured"}
         return
-    for name, points in measured.items():
-        if name != OURS:
-            entry = _against([(p["bpp"], p["psnr"]) for p in result["curves"][name]], result)
-            result["bd_rate_psnr"][name] = entry | {"per_image": _per_image(points, ours, list(result["images"]))}
+    anchors = [name for name in measured if name != OURS and not is_refined(name)]
+    result["bd_rate_psnr"] = {name: _between(name, OURS, measured, result) for name in anchors}
+    result["bd_rate_refined"] = {
+        own: {name: _between(name, own, measured, result) for name in (OURS, *anchors)}
+        for own in measured if is_refined(own)
+    }  # fmt: skip
     try:
         sourced = reference.curves(result["images"])
     except CcaError as error:
         result["sourced"] = {"why": str(error)}
         return
-    entries = {
-        name: {key: curve[key] for key in ("label", "paper", "source")} | _against(curve["points"], result)
-        for name, curve in sourced.items()
-    }
-    result["sourced"] = {"bd_rate_psnr": entries}
+    facts = {name: {key: curve[key] for key in ("label", "paper", "source")} for name, curve in sourced.items()}
+    of = {own: {name: facts[name] | _against(curve["points"], result, own) for name, curve in sourced.items()}
+          for own in (OURS, *result["bd_rate_refined"])}  # fmt: skip
+    result["sourced"] = {"bd_rate_psnr": of.pop(OURS), "bd_rate_refined": of}
 
 
-def _against(anchor: list, result: dict) -> dict:
+def _between(anchor: str, own: str, measured: dict, result: dict) -> dict:
+    points = [(p["bpp"], p["psnr"]) for p in result["curves"][anchor]]
+    per_image = _per_image(measured[anchor], measured[own], list(result["images"]))
+    return _against(points, result, own) | {"per_image": per_image}
+
+
+def _against(anchor: list, result: dict, own: str = OURS) -> dict:
     """`mean_curves`: our BD-rate against an anchor's (bpp, dB) points; or None, and `why`."""
     try:
-        return {"mean_curves": bd_rate(anchor, [(p["bpp"], p["psnr"]) for p in result["curves"][OURS]])}
+        return {"mean_curves": bd_rate(anchor, [(p["bpp"], p["psnr"]) for p in result["curves"][own]])}
     except CcaError as error:
         return {"mean_curves": None, "why": str(error)}
 
@@ -93,11 +105,17 @@ def percent(value: float | None) -> str:
     return "–" if value is None else f"{value:+.1f} %"
 
 
+def _all(result: dict) -> dict[str, dict]:
+    """BD-rates of each curve of our codec, without refinement first."""
+    return {OURS: result["bd_rate_psnr"]} | result.get("bd_rate_refined", {})  # results of old have none
+
+
 def report(result: dict) -> str:
     """Curves, costs and BD-rates as text; what was run here apart from what the literature says."""
     lines = [f"{result['set']}: {len(result['images'])} images; run here ({result['hardware']}):"]
+    width = max((10, *(len(name) + 2 for name in result["curves"])))
     for name, curve in result["curves"].items():
-        lines.append(f"  {name:<10}" + "  ".join(f"{p['bpp']:.3f} bpp {p['psnr']:.2f} dB" for p in curve))
+        lines.append(f"  {name:<{width}}" + "  ".join(f"{p['bpp']:.3f} bpp {p['psnr']:.2f} dB" for p in curve))
     lines.append(
         f"Seconds a file (load average before: {result.get('load', '?')}), and MB that a run adds at its peak:"
     )
@@ -105,17 +123,20 @@ def report(result: dict) -> str:
         seconds = [f"{way} {np.mean([p[f'{way}_s'] for p in curve]):.3f} s" for way in ("encode", "decode")]
         peak = result.get("memory", {}).get(name)
         memory = f", {peak['encode_mb']:.0f} and {peak['decode_mb']:.0f} MB" if peak else ""
-        lines.append(f"  {name:<10}{', '.join(seconds)}{memory}")
-    if result["bd_rate_psnr"]:
-        lines.append(f"BD-rate (PSNR) of {OURS}, below 0 is better, against what was run here:")
-    for name, entry in result["bd_rate_psnr"].items():
-        mean, single = entry["mean_curves"], entry["per_image"]
-        own = f"mean of per-image {percent(single['percent'])}, {single['images']} images"
-        lines.append(f"  BD-rate against {name}: {percent(mean and mean['percent'])} ({overlap(entry)}; {own})")
+        lines.append(f"  {name:<{width}}{', '.join(seconds)}{memory}")
+    for own, entries in _all(result).items():
+        if entries:
+            lines.append(f"BD-rate (PSNR) of {own}, below 0 is better, against what was run here:")
+        for name, entry in entries.items():
+            mean, single = entry["mean_curves"], entry["per_image"]
+            each = f"mean of per-image {percent(single['percent'])}, {single['images']} images"
+            lines.append(f"  BD-rate against {name}: {percent(mean and mean['percent'])} ({overlap(entry)}; {each})")
     if "why" in result["sourced"]:
         return "\n".join([*lines, f"No curves of the literature: {result['sourced']['why']}."])
-    lines.append("The same against curves of the literature (sourced, not run here):")
-    for entry in result["sourced"]["bd_rate_psnr"].values():
-        mean = entry["mean_curves"]
-        lines.append(f"  {entry['label']}: {percent(mean and mean['percent'])} ({overlap(entry)}; {entry['source']})")
+    for own, entries in _all(result["sourced"]).items():
+        lines.append(f"The same of {own} against curves of the literature (sourced, not run here):")
+        for entry in entries.values():
+            mean = entry["mean_curves"]
+            value = percent(mean and mean["percent"])
+            lines.append(f"  {entry['label']}: {value} ({overlap(entry)}; {entry['source']})")
     return "\n".join(lines)

@@ -14,12 +14,14 @@ from ccalib.errors import CcaError
 from ccalib.files import container
 from ccalib.model.codec import STRIDE, Codec
 from ccalib.model.gains import STEPS, stored_quality
+from ccalib.model.refine import steps_of
 
 
 def encode(
     image: Image.Image | np.ndarray | str | Path,
     quality: float | None = None,
     model: str | Path | Codec = "small",
+    effort: int = 0,
 ) -> bytes:
     """The bytes of a `.cca` file.
 
@@ -27,15 +29,18 @@ def encode(
         image: anything `ccalib.images.load` takes; any size from 1×1 (it is padded inside and cropped after).
         quality: 0 … Q (6 for `small`), continuous; it is rounded to 1/64 and used so. By default half of Q.
         model: a name, path or fingerprint of weights, or a codec.
+        effort: steps of refinement on this image (`ccalib.model.refine`): a better file for more time. The decoder
+            takes no longer.
     Raises:
-        CcaError: image, quality or weights can't be used.
+        CcaError: image, quality, effort or weights can't be used.
     """
+    effort = steps_of(effort)
     codec, picture = weights.load(model), images.load(image)
     if not codec.fingerprint:
         raise CcaError("model: its weights are not stored, so no file can name them; call ccalib.weights.save first")
     steps = stored_quality(codec.preset, codec.preset.qualities / 2 if quality is None else quality)
     x = images.pad(images.to_tensor(picture), STRIDE)
-    strings, symbols = codec.encode(x, torch.tensor([steps / STEPS]))
+    strings, symbols = codec.encode(x, torch.tensor([steps / STEPS]), effort, (picture.height, picture.width))
     payloads = [segment[0] for segment in strings]
     return container.pack(codec.fingerprint, steps, picture.width, picture.height, payloads, symbols)
 

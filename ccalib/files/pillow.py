@@ -1,7 +1,7 @@
 """Pillow reads and writes `.cca` files: a plugin in its manner, registered by `import ccalib`.
 
     Image.open("a.cca")                                # lazy: size, mode and info; load() decodes
-    image.save("a.cca", quality=3, model="small")      # any image that Pillow holds
+    image.save("a.cca", quality=3, model="small")      # any image that Pillow holds; effort=30: smaller, slower
 
 `info` has the file's `quality`, the number of `groups` that it holds, and the `fingerprint` of its weights, which are
 found as `ccalib.load` finds them. Errors are `CcaFileError`, both a `CcaError` and an `OSError`; other data than a
@@ -109,13 +109,13 @@ def accept(prefix: bytes) -> bool | str:
 def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     """Write an image as `.cca`: what `image.save` calls.
 
-    Its options are `quality` and `model`, as of `ccalib.encode`, whose defaults hold. The image becomes upright 8-bit
-    RGB as `ccalib.images.load` says (EXIF orientation applied, transparency laid on white); metadata and color profiles
-    are not kept. Pillow empties an existing file before it calls a plugin, so a failure leaves that file empty, and
-    removes a new one; `ccalib.files.coding.write` keeps what was there.
+    Its options are `quality`, `model` and `effort`, as of `ccalib.encode`, whose defaults hold. The image becomes
+    upright 8-bit RGB as `ccalib.images.load` says (EXIF orientation applied, transparency laid on white); metadata and
+    color profiles are not kept. Pillow empties an existing file before it calls a plugin, so a failure leaves that file
+    empty, and removes a new one; `ccalib.files.coding.write` keeps what was there.
 
     Raises:
-        CcaFileError: the image, the quality or the weights can't be used.
+        CcaFileError: the image, the quality, the effort or the weights can't be used.
     """
     from ccalib.files import coding
 
@@ -125,7 +125,9 @@ def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     except (TypeError, ValueError) as error:
         raise CcaFileError(f"{name}: quality: {quality!r} is not a number") from error
     try:
-        data = coding.encode(image, quality, image.encoderinfo.get("model", "small"))
+        data = coding.encode(
+            image, quality, image.encoderinfo.get("model", "small"), image.encoderinfo.get("effort", 0)
+        )
     except CcaError as error:
         raise CcaFileError(f"{name}: {error}") from error
     file.write(data)

@@ -29,6 +29,7 @@ from ccalib.model.hyper import HyperKLT, hyper_analysis
 from ccalib.model.infer import infer
 from ccalib.model.layers import ste_round
 from ccalib.model.presets import Preset
+from ccalib.model.refine import refine
 from ccalib.model.transforms import Analysis, KLTShortcut, Synthesis
 
 STRIDE = 64  # image sizes are padded to multiples of this: z is at 1/64
@@ -234,12 +235,14 @@ class Codec(CompressionModel):
         return self._tables
 
     @torch.inference_mode()
-    def encode(self, x: Tensor, quality: Tensor | None = None) -> tuple[list[list[bytes]], list]:
-        """Range-coded segments, z first, then the groups: per segment one byte string per image; and the symbols."""
+    def encode(self, x: Tensor, quality: Tensor | None = None, effort: int = 0, size=None) -> tuple[list, list]:
+        """Range-coded segments, z first, then the groups: per segment one byte string per image; and the symbols.
+        With `effort`, so many steps of refinement (`ccalib.model.refine`), where `size` leaves padding out."""
         self._check_size(x)
         y = self.analyze(x, quality)
         medians = self._medians()
         symbols = torch.round(self.hyper_analyze(y) - medians).clamp(-rans.SYMBOL_LIMIT, rans.SYMBOL_LIMIT).int().cpu()
+        y = refine(self, x, y, symbols.to(medians) + medians, quality, effort, size)
         rows, tables = self._z_rows(symbols.shape), self.tables()
         z_strings = [rans.encode(s, rows, tables["z"]) for s in symbols.numpy()]
         coder = Write(self.gaussian, tables["y"])

@@ -43,6 +43,30 @@ def test_evaluation_resumes_and_adds_up(folder, model, arguments, tmp_path, monk
     assert {**json.loads(output.read_text()), "load": 0} == {**result, "load": 0}
 
 
+def test_refined_files_are_a_curve_of_their_own(model, arguments, tmp_path, capsys):
+    output, name = tmp_path / "result.json", f"{OURS} tiny, effort 2"
+    arguments += ["--model", str(model), "--codecs", "none", "--qualities", "0,2,4,6"]
+    assert main(arguments) == 0
+    plain = json.loads(output.read_text())
+    assert main([*arguments, "--effort", "2", "--plot", str(tmp_path / "curves.png")]) == 0
+    assert f"of {name}, below 0 is better" in capsys.readouterr().out and name in (tmp_path / "curves.txt").read_text()
+    result = json.loads(output.read_text())
+    assert result["files"][OURS] == plain["files"][OURS] and set(result["files"]) == {OURS, name}
+    assert result["settings"][name] == plain["settings"][OURS] | {"effort": 2}
+    assert set(result["bd_rate_refined"][name]) == {OURS} and not result["bd_rate_psnr"]
+    row = result["files"][name]["4"]["one.png"]
+    assert row["bytes"] != plain["files"][OURS]["4"]["one.png"]["bytes"]
+
+    result["settings"][OURS]["fingerprint"] = result["settings"][name]["fingerprint"] = "of other weights"
+    output.write_text(json.dumps(result))
+    assert main(arguments) == 1 and name in capsys.readouterr().err
+    assert main([*arguments, "--again"]) == 0
+    assert set(json.loads(output.read_text())["files"]) == {OURS}  # no curve of other weights stays beside these
+    for effort in ("two", "-1"):
+        assert main([*arguments, "--effort", effort]) == 1
+        assert "effort" in capsys.readouterr().err
+
+
 def test_a_stop_loses_no_finished_file(arguments, tmp_path, monkeypatch, capsys):
     measure, count = evaluation.measure, 0
 

@@ -54,6 +54,21 @@ def test_bd_rates_of_the_literature_are_kept_apart(result):
         assert "BPG" in literature and "-10.0 %" in literature and "webp" not in literature
 
 
+def test_refined_curves_meet_ours_and_the_live_ones(hashes):
+    points, own = [(0.1, 28), (0.2, 30), (0.4, 33), (0.8, 36)], f"{OURS} small, effort 30"
+    curves = {OURS: points, own: [(0.9 * bpp, db) for bpp, db in points], "webp": [(2 * bpp, db) for bpp, db in points]}
+    result = made_up(hashes, curves)
+    assert set(result["bd_rate_psnr"]) == {"webp"} and set(result["bd_rate_refined"]) == {own}
+    found = {name: e["mean_curves"]["percent"] for name, e in result["bd_rate_refined"][own].items()}
+    assert found == {OURS: pytest.approx(-10), "webp": pytest.approx(-55)}
+    assert result["bd_rate_refined"][own][OURS]["per_image"]["percent"] == pytest.approx(-10)
+    assert f"BD-rate (PSNR) of {own}" in report(result) and "-55.0 %" in report(result)
+    assert own in plot.words(result)
+    sourced = [result["sourced"]["bd_rate_psnr"], result["sourced"]["bd_rate_refined"][own]]
+    plain, refined = (1 + entries["vtm"]["mean_curves"]["percent"] / 100 for entries in sourced)
+    assert refined == pytest.approx(0.9 * plain)
+
+
 def test_other_images_meet_no_curve_of_the_literature(hashes, result):
     curves = {name: [(p["bpp"], p["psnr"]) for p in c] for name, c in result["curves"].items()}
     other = made_up({name: "0" * 64 for name in hashes}, curves)  # Kodak by title and file names only

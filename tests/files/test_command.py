@@ -72,11 +72,39 @@ def test_outputs_that_would_collide_are_refused(folder, model, picture, capsys):
     assert "several inputs" in capsys.readouterr().err and not list((folder / "out").iterdir())
 
 
+def test_effort_makes_another_file(folder, model, codec, capsys):
+    from ccalib import encode as encoded
+
+    assert encode(folder / "in", "-o", folder / "plain", model=model) == 0
+    assert encode(folder / "in", "-o", folder / "refined", "--effort", 2, model=model) == 0
+    for name in ("a", "b"):
+        assert (folder / f"refined/{name}.cca").read_bytes() != (folder / f"plain/{name}.cca").read_bytes()
+    assert (folder / "refined/a.cca").read_bytes() == encoded(folder / "in/a.png", model=codec, effort=2)
+
+
+def test_a_stop_keeps_finished_files(folder, model, monkeypatch, capsys):
+    from ccalib.model import refine
+
+    descend, count = refine.Part.descend, 0
+
+    def stopped(*given):
+        nonlocal count
+        count += 1
+        if count == 2:
+            raise KeyboardInterrupt
+        return descend(*given)
+
+    monkeypatch.setattr(refine.Part, "descend", stopped)
+    assert encode(folder / "in", "-o", folder / "out", "--effort", 1, model=model) == 130
+    assert [f.name for f in (folder / "out").iterdir()] == ["a.cca"]
+
+
 @pytest.mark.parametrize("arguments, word", [
     (["encode", "missing.png"], "missing.png"),
     (["decode", "missing.cca"], "missing.cca"),
     (["info", "missing.cca"], "missing.cca"),
     (["encode", "IN/a.png", "-q", "9"], "quality"),
+    (["encode", "IN/a.png", "--effort", "-1"], "effort"),
     (["encode", "IN/a.png", "--model", "none.safetensors"], "none.safetensors"),
     (["encode", "IN/a.png", "--model", "unheard-of"], "CCALIB_DATA"),
     (["decode", "IN/a.png", "x.png"], "magic"),

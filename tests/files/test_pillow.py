@@ -260,6 +260,8 @@ def test_save_is_encode(picture, model, codec, tmp_path):
     stream.seek(6)
     picture.save(stream, "CCA", quality=2, model=codec.fingerprint)
     assert stream.getvalue() == b"before" + expected
+    picture.save(tmp_path / "c.cca", quality=2, model=codec, effort=2)
+    assert (tmp_path / "c.cca").read_bytes() == ccalib.encode(picture, 2, codec, effort=2) != expected
 
 
 def test_defaults_are_those_of_encode():
@@ -294,6 +296,7 @@ def test_transparency_lies_on_white(picture, codec):
     ({"quality": 75}, "quality: 75"),
     ({"quality": float("nan")}, "quality: nan"),
     ({"quality": "high"}, "quality: 'high' is not a number"),
+    ({"effort": 1.5}, "effort: 1.5"),
     ({"model": "unheard-of"}, "unheard-of.*looked in"),
     ({"save_all": True}, "holds one image"),
     ({"append_images": [Image.new("RGB", (9, 9))], "save_all": True}, "holds one image"),
