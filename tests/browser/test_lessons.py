@@ -1,4 +1,4 @@
-"""Lessons 01 to 05 in JupyterLab: each run from the top, and its widgets moved by mouse and keyboard."""
+"""The lessons from 01 on in JupyterLab: each run from the top, and its widgets moved by mouse and keyboard."""
 
 from __future__ import annotations
 
@@ -29,6 +29,16 @@ LESSONS = {
     "05_cca_loss": [
         PREDICT,
         ("Two scalars", "[role=slider]", ["ArrowLeft", "ArrowUp", "]", "k"], "button:has-text('copy')"),
+        ("Where does the loss lead", "[role=slider]", ["]", "-", "g"], ".cca-toy-map"),
+    ],
+    "06_grouping": [
+        PREDICT,
+        ("Design a schedule", "[role=slider]", ["ArrowLeft", "ArrowUp", ".", "n"], "button:has-text('paper')"),
+        ("After the first step", "[role=slider]", ["ArrowRight"], "drag .cca-stage"),
+    ],
+    "08_judging": [
+        PREDICT,
+        ("Kodak: bits and decibels", "[role=slider]", ["ArrowRight", "ArrowDown", "l"], ".cca-rate-entry button"),
     ],
 }
 

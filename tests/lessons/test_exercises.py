@@ -9,8 +9,10 @@ import nbformat
 import numpy as np
 import pytest
 import torch
+from scipy.interpolate import PchipInterpolator
 
 from ccalib.errors import CcaError
+from ccalib.evaluation import metrics
 from ccalib.lessons import build
 from ccalib.lessons.exercises import GRADING, CheckFailed, check, instance
 from ccalib.lessons.exercises import build as pairs
@@ -231,6 +233,169 @@ def leak_at_zero(model):
     return False
 
 
+def gain_of(factor=0.5, log=np.log2, readings=True):
+    """`information_gain` with a mistake switched on."""
+
+    def information_gain(C, A):
+        S = A @ C @ A.T if readings else C
+        return factor * log(S[0, 0] * S[1, 1] / np.linalg.det(S))
+
+    return information_gain
+
+
+def honest(reward=True, one_loss=False, own_detached=True):
+    """`honest_step` with a mistake switched on."""
+
+    def honest_step(codec, auxiliary, x, noise, lam, alpha):
+        out = codec(x, noise)
+        inputs = out["hyper"], out["noisy"]
+        r_aux = auxiliary(*(inputs if reward else [t.detach() for t in inputs]))
+        loss = out["rate"] + lam * out["distortion"] + alpha * (out["rate_y"] - r_aux)
+        own = auxiliary(*([t.detach() for t in inputs] if own_detached else inputs))
+        mine, its = list(codec.parameters()), list(auxiliary.parameters())
+        if one_loss:
+            gradients = torch.autograd.grad(loss + own, [*mine, *its])
+            return gradients[: len(mine)], gradients[len(mine) :]
+        gradients = torch.autograd.grad(loss if own_detached else loss + own, mine, retain_graph=True)
+        return gradients, torch.autograd.grad(own, its)
+
+    return honest_step
+
+
+def sizes_counted_from_zero(M, G, k):
+    total = sum(i**k for i in range(G))
+    sizes = [int(M * i**k / total) for i in range(G - 1)]
+    return [*sizes, M - sum(sizes)]
+
+
+def sizes_all_rounded_down(M, G, k):
+    return [int(M * i**k / sum(j**k for j in range(1, G + 1))) for i in range(1, G + 1)]
+
+
+def sizes_with_empty_groups(M, G, k):
+    sizes = sizes_all_rounded_down(M, G, k)
+    return [*sizes[:-1], M - sum(sizes[:-1])]
+
+
+def kmac_of(residual=True, reads=True, cell=256):
+    """`context_kmac` with a mistake switched on."""
+
+    def context_kmac(sizes):
+        found = []
+        for i, s in enumerate(sizes):
+            macs = 80 * (128 + reads * sum(sizes[:i])) + 20 * 80**2 + 9 * (80 * 80 + 160 * s)
+            macs += residual * 9 * ((80 + s) * 80 + 80 * s)
+            found.append(macs / cell / 1000)
+        return found
+
+    return context_kmac
+
+
+def rate_of(first=1, last=0, share=lambda decay: decay):
+    """`learning_rate` with a mistake switched on."""
+
+    def learning_rate(step, steps, warmup, decay):
+        start = steps - round(share(decay) * steps)
+        if step >= start:
+            return (steps - last - step) / (steps - last - start)
+        return min((step + first) / warmup, 1)
+
+    return learning_rate
+
+
+def latent_without_straight_through(y, mean, noise):
+    return y + noise, torch.round(y - mean) + mean
+
+
+def latent_noisy_for_both(y, mean, noise):
+    return y + noise, y + noise
+
+
+def latent_rounded_plainly(y, mean, noise):
+    return y + noise, y + (torch.round(y) - y).detach()
+
+
+def figures_with(originals, decoded, files, crop=True, to_8=lambda v: np.round(255 * np.clip(v, 0, 1)), pooled=False):
+    """The solution, with a mistake switched on."""
+    rates, errors = [], []
+    for a, b, data in zip(originals, decoded, files):
+        height, width = (a if crop else b).shape[:2]
+        rates.append(8 * len(data) / (height * width))
+        errors.append(np.square(a - to_8(b[: a.shape[0], : a.shape[1]])).mean())
+    return np.mean(rates), (10 * np.log10(255**2 / (np.mean(errors) if pooled else np.array(errors)))).mean()
+
+
+def figures_padded(originals, decoded, files):
+    return figures_with(originals, decoded, files, crop=False)
+
+
+def figures_pooled(originals, decoded, files):
+    return figures_with(originals, decoded, files, pooled=True)
+
+
+def figures_in_floats(originals, decoded, files):
+    return figures_with(originals, decoded, files, to_8=lambda v: 255 * v)
+
+
+def figures_truncated(originals, decoded, files):
+    return figures_with(originals, decoded, files, to_8=lambda v: np.floor(255 * np.clip(v, 0, 1)))
+
+
+def lines_of(anchor, test):
+    curves = [np.array(sorted((db, np.log10(rate)) for rate, db in curve)).T for curve in (anchor, test)]
+    return [PchipInterpolator(*curve) for curve in curves]
+
+
+def bd_swapped(anchor, test):
+    return metrics.bd_rate(test, anchor)["percent"]
+
+
+def bd_of_logarithms(anchor, test):
+    a, b = lines_of(anchor, test)
+    low, high = max(a.x[0], b.x[0]), min(a.x[-1], b.x[-1])
+    return 100 * float(b.integrate(low, high) - a.integrate(low, high)) / (high - low)
+
+
+def bd_of_ratios(anchor, test):
+    a, b = lines_of(anchor, test)
+    db = np.linspace(max(a.x[0], b.x[0]), min(a.x[-1], b.x[-1]), 5000)
+    return 100 * np.mean(10 ** (b(db) - a(db)) - 1)
+
+
+def bd_over_own_range(anchor, test):
+    a, b = (float(line.integrate(line.x[0], line.x[-1])) / (line.x[-1] - line.x[0]) for line in lines_of(anchor, test))
+    return 100 * (10 ** (b - a) - 1)
+
+
+def kmac_with(shrink=True, grouped=True, inputs_seen=True):
+    """Lesson 09's `kmac` with a mistake switched on."""
+
+    def kmac(layers):
+        total, pixels = 0, 1
+        for kind, inputs, outputs, kernel, stride, groups in layers:
+            after = pixels / stride**2 if kind == "transposed" else pixels * stride**2
+            at = pixels if kind == "transposed" and inputs_seen else after
+            weights = kernel**2 * inputs * outputs / (groups if grouped else 1)
+            total, pixels = total + weights / (at if shrink else 1), after
+        return total / 1000
+
+    return kmac
+
+
+def on_grid(rounded=np.round, late=False, guard=None):
+    """`grid_sum` with a mistake switched on."""
+
+    def grid_sum(values, step):
+        if late:
+            return float(np.round(np.sum(values) / step) * step)
+        steps = rounded(np.asarray(values) / step)
+        if guard is not None and guard(steps) > 2**53:
+            raise ValueError("too full")
+        return float(steps.sum() * step)
+
+    return grid_sum
+
+
 WRONG = [
     ("klt", "decorrelated", [klt_with_mean], "The mean is still in"),
     ("klt", "decorrelated", [klt_rising], "from small to large"),
@@ -267,6 +432,51 @@ WRONG = [
     ("find_leak", "one pixel", [leak_of_middle_pixel], "from one position to one position"),
     ("find_leak", "later group", [leak_of_own_group], "through a later group"),
     ("find_leak", "later group", [leak_at_zero], "through a later group"),
+    ("information_gain", "turned", [gain_of(log=np.log)], "nats"),
+    ("information_gain", "a copy", [gain_of(log=np.log)], "nats"),
+    ("information_gain", "symmetric", [gain_of(factor=1)], "one half"),
+    ("information_gain", "at the KLT", [gain_of(readings=False)], "covariance of x"),
+    ("honest_step", "the codec is rewarded", [honest(reward=False)], "no gradient"),
+    ("honest_step", "the auxiliary learns", [honest(one_loss=True)], "paid for being bad"),
+    ("honest_step", "the codec is rewarded", [honest(own_detached=False)], "moves the codec"),
+    ("honest_step", "alpha 0 is plain", [honest(own_detached=False)], "moves the codec"),
+    ("group_sizes", "sum", [sizes_all_rounded_down], "what is left"),
+    ("group_sizes", "released sizes", [sizes_all_rounded_down], "what is left"),
+    ("group_sizes", "released sizes", [sizes_counted_from_zero], "from 1 to G"),
+    ("group_sizes", "empty group", [sizes_with_empty_groups], "raise a ValueError"),
+    ("context_kmac", "one group", [kmac_of(residual=False)], "residual's head is missing"),
+    ("context_kmac", "hooks", [kmac_of(reads=False)], "reads all earlier groups"),
+    ("context_kmac", "earlier groups", [kmac_of(reads=False)], "reads all earlier groups"),
+    ("context_kmac", "hooks", [kmac_of(cell=1)], "16×16 pixels"),
+    ("learning_rate", "warm-up", [rate_of(first=0)], "Your first step"),
+    ("learning_rate", "any step", [rate_of(first=0)], "Your first step"),
+    ("learning_rate", "decay", [rate_of(last=1)], "Your last step"),
+    ("learning_rate", "any step", [rate_of(share=lambda decay: 1 - decay)], "the share at the end"),
+    ("training_latent", "gradient of y", [latent_without_straight_through], "the encoder hears nothing"),
+    ("training_latent", "gradient of the mean", [latent_without_straight_through], "the encoder hears nothing"),
+    ("training_latent", "values", [latent_noisy_for_both], "Noise is for the rate only"),
+    ("training_latent", "values", [latent_rounded_plainly], "You rounded y itself"),
+    ("figures_of_set", "one photograph", [figures_padded], "over padded pixels"),
+    ("figures_of_set", "set", [figures_padded], "over padded pixels"),
+    ("figures_of_set", "set", [figures_pooled], "You pooled the set"),
+    ("figures_of_set", "eight bits", [figures_in_floats], "A picture has 8 bits"),
+    ("figures_of_set", "eight bits", [figures_truncated], "A picture has 8 bits"),
+    ("bd_rate", "factor", [bd_swapped], "are swapped"),
+    ("bd_rate", "library", [bd_swapped], "are swapped"),
+    ("bd_rate", "factor", [bd_of_logarithms], "difference of log₁₀ rate"),
+    ("bd_rate", "library", [bd_of_ratios], "difference of log₁₀ rate"),
+    ("bd_rate", "library", [bd_over_own_range], "only one of the curves has"),
+    ("kmac", "strides", [kmac_with(shrink=False)], "a quarter of the positions"),
+    ("kmac", "mirror", [kmac_with(shrink=False)], "a quarter of the positions"),
+    ("kmac", "groups", [kmac_with(grouped=False)], "depthwise convolution reads one"),
+    ("kmac", "transposed", [kmac_with(inputs_seen=False)], "Each of its *inputs*"),
+    ("kmac", "mirror", [kmac_with(inputs_seen=False)], "Each of its *inputs*"),
+    ("grid_sum", "any order", [lambda values, step: float(np.sum(values))], "Round every value first"),
+    ("grid_sum", "on the grid", [on_grid(late=True)], "Round every value first"),
+    ("grid_sum", "error", [on_grid(rounded=np.floor)], "up to a whole step"),
+    ("grid_sum", "on the grid", [on_grid(rounded=np.trunc)], "up to a whole step"),
+    ("grid_sum", "too full", [on_grid()], "sum of *absolute* values"),
+    ("grid_sum", "too full", [on_grid(guard=lambda steps: abs(steps.sum()))], "sum of *absolute* values"),
 ]
 
 

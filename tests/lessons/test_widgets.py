@@ -196,7 +196,7 @@ def test_diagram_lights_what_it_is_told():
 
 def test_every_widget_is_tested():
     elsewhere = {"inspector.js", "bought.js"} | {"explorer.js", "step.js"}  # test_inspector.py, test_explorer_step.py
-    elsewhere |= {"toy.js"}  # test_toy_widget.py
+    elsewhere |= {"toy.js", "rate_plot.js", "schedule.js", "dashboard.js"}  # test_…_widget.py, each
     assert {cls.module for cls in LessonWidget.__subclasses__() if cls.__module__.startswith("ccalib")} == {
         f"{name}.js" for name in NAMES
     } | elsewhere

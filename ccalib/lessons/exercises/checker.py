@@ -30,6 +30,16 @@ MODULES = {  # exercise -> where its checks are
     "bits": "lesson03",
     "information": "lesson04",
     "find_leak": "lesson04",
+    "information_gain": "lesson05",
+    "honest_step": "lesson05",
+    "group_sizes": "lesson06",
+    "context_kmac": "lesson06",
+    "learning_rate": "lesson07",
+    "training_latent": "lesson07",
+    "figures_of_set": "lesson08",
+    "bd_rate": "lesson08",
+    "kmac": "lesson09",
+    "grid_sum": "lesson09",
 }
 
 Answer = tuple[Callable, ...]  # what the student wrote: one function, or several that belong together
