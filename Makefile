@@ -28,10 +28,10 @@ PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/si
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test lint notebooks train evaluate complexity rulers ablation card clean
+.PHONY: help .venv lab test test-browser lint notebooks site train evaluate complexity rulers ablation card clean
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[.a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .venv: $(READY)  ## make the Python environment (the others do it when they need it)
 
@@ -72,12 +72,20 @@ test: $(READY)  ## run the tests and check the notebooks (some tests: PYTEST_ARG
 	$(IN_ENV) $(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/[0-9]*.ipynb \
 	    notebooks/exercises/[0-9]*.ipynb notebooks/solutions/[0-9]*.ipynb
 
+test-browser: $(READY)  ## drive the widgets, JupyterLab and the site in a Chromium of yours (CCALIB_CHROMIUM names it)
+	@$(PYTHON) -c "import axe_playwright_python, playwright" 2>/dev/null || \
+	    $(PYTHON) -m pip install $(PIP_ARGS) -c constraints.txt -e ".[dev,browser]"
+	$(IN_ENV) CCALIB_BROWSER=1 $(PYTHON) -m pytest tests/browser $(PYTEST_ARGS)
+
 lint: $(READY)  ## check the style of the code
 	$(PYTHON) -m ruff check .
 
 notebooks: $(READY)  ## build and execute notebooks/*.ipynb from notebooks/source/*.py
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.build
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.exercises.build
+
+site: $(READY)  ## the lessons as static HTML in site/ (runs the notebooks; unchanged ones are remembered)
+	$(IN_ENV) $(PYTHON) -m ccalib.lessons.site -o site
 
 train: $(READY)  ## train `small` in the background: make train PHOTOS=FOLDER MINUTES=600 (once more: it resumes)
 	@if [ ! -d "$(PHOTOS)" ]; then echo "make train PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi
@@ -107,5 +115,5 @@ card: $(READY)  ## rewrite the model card, the README's picture and its table fr
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.card small data/results/kodak.json
 
 clean:  ## remove caches and build products (keeps .venv, runs and weights)
-	rm -rf build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage notebooks/.ipynb_checkpoints
+	rm -rf build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage notebooks/.ipynb_checkpoints
 	find . -name .venv -prune -o -name .git -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +

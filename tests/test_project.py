@@ -70,7 +70,7 @@ def test_constraints_satisfy_the_project(python):
 def test_every_make_target_has_a_help_line():
     makefile = (ROOT / "Makefile").read_text()
     phony = set(re.search(r"^\.PHONY:(.*)$", makefile, re.M).group(1).split())
-    targets = dict(re.findall(r"^(\.?[a-z]+):(?!=)(.*)$", makefile, re.M))
+    targets = dict(re.findall(r"^(\.?[a-z-]+):(?!=)(.*)$", makefile, re.M))
     assert phony == set(targets) and {"help", "lab", "test", "notebooks"} <= phony
     for name, rest in targets.items():
         assert re.search(r"## \w.+", rest), f"make {name} has no help line"

@@ -53,9 +53,11 @@ def from_script(script: Path) -> NotebookNode:
     return notebook
 
 
-def execute(notebook: NotebookNode, folder: Path, label: str) -> NotebookNode:
+def execute(notebook: NotebookNode, folder: Path, label: str, widget_state: bool = False) -> NotebookNode:
     """Run every code cell in order, with `folder` as the working directory and a progress bar on stderr.
 
+    Args:
+        widget_state: keep what the widgets hold, in the notebook's metadata (the site wants it).
     Raises:
         CcaError: a cell failed; the message holds its number, its source and the end of the error.
     """
@@ -75,7 +77,7 @@ def execute(notebook: NotebookNode, folder: Path, label: str) -> NotebookNode:
             timeout=TIMEOUT_S,
             kernel_name="python3",
             resources={"metadata": {"path": str(folder)}},
-            store_widget_state=False,
+            store_widget_state=widget_state,
             on_cell_start=started,
             on_cell_executed=lambda cell, cell_index, execute_reply: bar.update(),
         )
