@@ -36,10 +36,12 @@ LESSONS = {
         ("Design a schedule", "[role=slider]", ["ArrowLeft", "ArrowUp", ".", "n"], "button:has-text('paper')"),
         ("After the first step", "[role=slider]", ["ArrowRight"], "drag .cca-stage"),
     ],
+    "07_training": [PREDICT, ("The training of the shipped weights", "[role=slider]", ["Home", "ArrowRight"], None)],
     "08_judging": [
         PREDICT,
         ("Kodak: bits and decibels", "[role=slider]", ["ArrowRight", "ArrowDown", "l"], ".cca-rate-entry button"),
     ],
+    "09_real_size": [PREDICT],
 }
 
 
