@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from ccalib.evaluation import metrics
 from ccalib.lessons.exercises.checker import Answer, Exercise, Mistake, Property, Wrong
@@ -162,8 +163,9 @@ def draw_curve(rng: np.random.Generator, start: float | None = None) -> Points:
 
 
 def draw_pair(rng: np.random.Generator) -> tuple[Points, Points]:
-    """Two curves that share some decibels, and neither all of them."""
-    return draw_curve(rng), draw_curve(rng)
+    """Two curves that share some decibels."""
+    anchor = draw_curve(rng)
+    return anchor, draw_curve(rng, rng.uniform(*(np.quantile(np.array(anchor)[:, 1], [0, 1]) - (1.5, 2.5))))
 
 
 def draw_same(rng: np.random.Generator) -> tuple[Points, Points]:
@@ -206,7 +208,7 @@ def factor(answer: Answer, anchor: Points, test: Points) -> None:
 
 
 def antisymmetric(answer: Answer, anchor: Points, test: Points) -> None:
-    there, back = (_percent(answer, *pair) for pair in ((anchor, test), (test, anchor)))
+    there, back = _percent(answer, anchor, test), _percent(answer, test, anchor)
     if not math.isclose((1 + there / 100) * (1 + back / 100), 1, rel_tol=1e-3):
         raise Wrong(f"{there:+.2f} % there and {back:+.2f} % back")
 
@@ -232,8 +234,6 @@ def _curves(anchor: Points, test: Points) -> str:
 
 def _lines(anchor: Points, test: Points) -> tuple[Callable, Callable, float, float, Sequence[float]]:
     """log₁₀ rate of both over dB, their overlap, and all four ends."""
-    from scipy.interpolate import PchipInterpolator
-
     sides = [np.array(sorted((db, math.log10(rate)) for rate, db in curve)).T for curve in (anchor, test)]
     ends = [end for x, _ in sides for end in (x[0], x[-1])]
     lines = [PchipInterpolator(x, y) for x, y in sides]
