@@ -15,7 +15,7 @@ from ccalib.errors import CcaError
 
 EFFORT = """steps of search for better latents of each image (default: 0): a smaller file at equal PSNR, and decoding
 takes no longer. A step takes about 0.6 s of processor time for 768×512 pixels with `small`, and memory grows by some
-hundred megabytes; what 10, 20 and 50 steps buy stands in data/results/effort.json"""
+hundred megabytes; `python -m ccalib.evaluation.effort PHOTOS` measures what steps buy"""
 
 
 def add_encode(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ccalib.model.codec import Codec
     from ccalib.model.entropy import LatentGaussian
 
-# Chosen on middles of four validation photographs at two qualities; data/results/effort.json has what they give.
+# Chosen on middles of four validation photographs at two qualities; `ccalib.evaluation.effort` measures what they give.
 TEMPERATURES = (0.2, 0.08)  # first, last
 RATE = 0.1  # largest move of a latent in a step, where 1 is the distance between symbols; falls to a tenth of it
 SMALLEST = 4.0  # bits per latent step, Adam's epsilon: well below this a move is proportional to the gradient
