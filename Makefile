@@ -12,6 +12,7 @@ VALIDATION ?=
 RESULT ?= data/results/$(notdir $(IMAGES:/=)).json
 HELD = $(if $(VALIDATION),--validation "$(VALIDATION)")
 PYTEST_ARGS ?=
+WORKERS ?= 2
 LAB_ARGS ?=
 
 ifeq ($(origin PYTHON),command line)
@@ -28,7 +29,7 @@ PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/si
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test test-browser lint notebooks site train evaluate complexity rulers ablation card clean
+.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation card clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,12 +66,16 @@ lab: $(READY)  ## open JupyterLab on the first notebook
 	$(IN_ENV) $(PYTHON) -m jupyter lab --ServerApp.root_dir=notebooks $(if $(filter 0,$(shell id -u)),--allow-root) \
 	    $(LAB_ARGS) notebooks/00_tour.ipynb
 
+# Processes beside each other, one thread each: two with two threads each would wait for one another on two cores.
+# (A student's copy has no tests and no solutions.)
+SIDE_BY_SIDE = OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(WORKERS) --dist loadfile
+
 test: $(READY)  ## run the tests and check the notebooks (some tests: PYTEST_ARGS="-k file")
-	$(IN_ENV) $(PYTHON) -m pytest $(PYTEST_ARGS)
+	$(if $(wildcard tests),$(IN_ENV) $(SIDE_BY_SIDE) $(PYTEST_ARGS))
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.build --check
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.exercises.build --check
-	$(IN_ENV) $(PYTHON) -m pytest --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/[0-9]*.ipynb \
-	    notebooks/exercises/[0-9]*.ipynb notebooks/solutions/[0-9]*.ipynb
+	$(IN_ENV) $(SIDE_BY_SIDE) -p ccalib.lessons.kernels --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/[0-9]*.ipynb \
+	    notebooks/exercises/[0-9]*.ipynb $(wildcard notebooks/solutions/[0-9]*.ipynb)
 
 test-browser: $(READY)  ## drive the widgets, JupyterLab and the site in a Chromium of yours (CCALIB_CHROMIUM names it)
 	@$(PYTHON) -c "import axe_playwright_python, playwright" 2>/dev/null || \
@@ -86,6 +91,9 @@ notebooks: $(READY)  ## build and execute notebooks/*.ipynb from notebooks/sourc
 
 site: $(READY)  ## the lessons as static HTML in site/ (runs the notebooks; unchanged ones are remembered)
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.site -o site
+
+student: $(READY)  ## the last commit without solutions and tests, as ccalib-student.zip
+	$(IN_ENV) $(PYTHON) -m ccalib.lessons.student -o ccalib-student.zip
 
 train: $(READY)  ## train `small` in the background: make train PHOTOS=FOLDER MINUTES=600 (once more: it resumes)
 	@if [ ! -d "$(PHOTOS)" ]; then echo "make train PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi

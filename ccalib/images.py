@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from ccalib.errors import CcaError
@@ -20,8 +20,12 @@ BACKGROUND = (255, 255, 255)  # what transparent pixels lie on
 def load(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
     """An upright 8-bit RGB image from a path, a Pillow image or an H×W×3 uint8 array.
 
-    EXIF orientation is applied; transparency is laid on white; 16-bit grey keeps its upper 8 bits; CMYK and other
-    modes are converted by Pillow. Colour profiles are not carried.
+    - EXIF orientation is applied; EXIF and other metadata are not carried.
+    - An ICC profile is converted to sRGB (relative colorimetric), and not carried; one that can't be used is ignored.
+      Without a profile, values are taken as sRGB.
+    - Transparency (an alpha channel, or a transparent color) is laid on white.
+    - 16-bit gray keeps its upper 8 bits, 32-bit integers are taken as 16-bit, floats as 0 … 255.
+    - CMYK without a profile and other modes are converted by Pillow. Of several frames, the current one counts.
 
     Raises:
         CcaError: not an image, damaged, or too large for Pillow's limit against decompression bombs.
@@ -35,17 +39,39 @@ def load(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
         image = source if isinstance(source, Image.Image) else Image.open(source)
         if not all(image.size):
             raise ValueError(f"it has {image.width}×{image.height} pixels")
-        image = ImageOps.exif_transpose(image)
-        if image.mode.startswith("I;16") or image.mode == "I":
-            image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, (*BACKGROUND, 255)), image)
-        return image.convert("RGB")
+        return _rgb(ImageOps.exif_transpose(image))
     except FileNotFoundError as error:
         raise CcaError(f"{name}: no such file") from error
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise CcaError(f"{name}: can't be read as an image ({error})") from error
+    except Exception as error:  # Pillow's readers raise many kinds for damaged files
+        raise CcaError(f"{name}: can't be read as an image ({error or type(error).__name__})") from error
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I;16") or image.mode == "I":
+        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+    if image.mode == "La":
+        image = image.convert("LA")  # the one mode that Pillow takes no further
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (*BACKGROUND, 255)), image)
+    if profile:
+        image = _to_srgb(image if image.mode in ("L", "CMYK") else image.convert("RGB"), profile)
+    return image.convert("RGB")
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """The colors that an ICC profile means, in sRGB; the image as it is if the profile doesn't fit it."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if "sRGB" in ImageCms.getProfileDescription(source):
+            return image  # converting would only round
+        if source.profile.xcolor_space.strip() == "RGB":
+            image = image.convert("RGB")
+        srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
+        return ImageCms.profileToProfile(image, source, srgb, intent, "RGB")
+    except (OSError, ImageCms.PyCMSError):
+        return image
 
 
 def find(paths: list[str | Path]) -> list[Path]:

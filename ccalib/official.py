@@ -8,6 +8,7 @@ say twice what is meant, or end in a number; `NAMES` below is the whole translat
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from torch import Tensor
 from ccalib.errors import CcaError
 from ccalib.model.auxiliary import Auxiliary
 from ccalib.model.codec import Codec
+from ccalib.model.exact import WEIGHT_LIMIT
 from ccalib.model.presets import PAPER
 
 NAF = {"dwconv.0": "widen", "dwconv.1": "depthwise", "sca.1": "attention", "conv1": "project", "FFN.0": "ffn_in",
@@ -42,22 +44,25 @@ BUFFERS = re.compile(r"(gaussian_conditional|entropy_bottleneck)\.(.*\.)?"
                      r"(_offset|_quantized_cdf|_cdf_length|scale_table|scale_bound|bound|target)$")  # fmt: skip
 
 
-def load(source: str | Path | dict) -> Codec:
+def load(source: str | Path | dict, exact: bool = False) -> Codec:
     """A `paper` codec in evaluation mode, its tables built, from a checkpoint file or its dictionary.
 
     The dictionary may hold the weights under `state_dict` or be them; names may begin with `module.`. If the auxiliary
     entropy model is among them, it is the codec's `auxiliary`; a checkpoint without one gives a codec without.
 
+    Args:
+        exact: run the entropy path in exact arithmetic (DESIGN 6): the same symbols on every machine, for more time.
+            Once stored, its weights have another fingerprint, so that neither kind of decoder reads the other's files.
     Raises:
         CcaError: no such file, not a checkpoint, a name that is missing or unknown, a wrong shape, a value that isn't
-            finite; each is named.
+            finite, one too large for `exact`; each is named.
     """
     title, state = ("checkpoint", source) if isinstance(source, dict) else (str(source), _read(Path(source)))
     state = state.get("state_dict", state)
     if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         raise CcaError(f"{title}: state_dict: a dictionary of tensors is wanted")
     given = _known_names({name.removeprefix("module."): value for name, value in state.items()})
-    codec = Codec(PAPER)
+    codec = Codec(dataclasses.replace(PAPER, exact_path=exact))
     if any(name.startswith("aux_entropymodel.") for name in given):
         codec.auxiliary = Auxiliary(PAPER, released=True)
     parameters = dict(codec.named_parameters())
@@ -76,6 +81,8 @@ def load(source: str | Path | dict) -> Codec:
                 raise CcaError(f"{title}: {name}: shape {tuple(value.shape)}, not {tuple(parameter.shape)}")
             if not value.is_floating_point() or not value.isfinite().all():
                 raise CcaError(f"{title}: {name}: values that are not finite numbers")
+            if exact and mine.startswith("path.") and value.abs().max() >= WEIGHT_LIMIT:
+                raise CcaError(f"{title}: {name}: values of {WEIGHT_LIMIT:g} or more, too large for exact arithmetic")
             parameter.copy_(value)
     codec.eval()
     codec.update(force=True)  # with the checkpoint's own quantiles

@@ -21,6 +21,7 @@ from torch import Tensor
 from ccalib.errors import CcaError
 from ccalib.model import exact, rans
 from ccalib.model.codec import Codec
+from ccalib.model.layers import has_bf16
 from ccalib.model.presets import Preset
 
 FORMAT = "ccalib-weights-1"
@@ -107,16 +108,24 @@ def fingerprint(preset_text: str, tensors: dict[str, Tensor]) -> str:
     return digest.hexdigest()[:16]
 
 
-def load(model: str | Path | Codec = "small") -> Codec:
+def load(model: str | Path | Codec = "small", bf16: bool = False) -> Codec:
     """A codec ready to encode and decode: a name such as "small", a fingerprint, a path, or a codec (given back).
 
+    Args:
+        bf16: analysis and synthesis in bfloat16, the entropy path never; files are read by either kind.
+            `python -m benchmarks.speed --only bf16` measures what it does to time, rate and PSNR on a machine.
     Raises:
-        CcaError: not found (it says where it looked and what is there), damaged, or not ccalib weights.
+        CcaError: not found (it says where it looked and what is there), damaged, or not ccalib weights; `bf16` on a
+            machine without units for it, or of a codec that was loaded without.
     """
     if isinstance(model, Codec):
+        if bf16 and not model.bf16_coding:
+            raise CcaError("bf16: this codec was loaded without; ccalib.load(..., bf16=True) gives one with it")
         return model
+    if bf16 and not has_bf16():
+        raise CcaError("bf16: this machine has no units for bfloat16 (avx512_bf16 or amx_bf16); leave it out")
     path = find(model).resolve()
-    return _read(path, path.stat().st_mtime_ns)
+    return _read(path, path.stat().st_mtime_ns, bf16)
 
 
 def find(model: str | Path) -> Path:
@@ -202,7 +211,7 @@ def _is_checkpoint(path: Path) -> bool:
 
 
 @functools.lru_cache(maxsize=4)
-def _read(path: Path, modified: int) -> Codec:
+def _read(path: Path, modified: int, bf16: bool) -> Codec:
     meta = metadata(path)
     if meta.get("format") != FORMAT:
         raise CcaError(f"{path}: not ccalib weights of format {FORMAT}")
@@ -231,5 +240,5 @@ def _read(path: Path, modified: int) -> Codec:
         target._quantized_cdf, target._cdf_length, target._offset = cdf, length.int(), offset.int()
         rans.Tables.of(target).check(f"{path}: tables of {name}")
     codec.requires_grad_(False).eval()
-    codec.fingerprint = meta["fingerprint"]
+    codec.fingerprint, codec.bf16_coding = meta["fingerprint"], bf16
     return codec

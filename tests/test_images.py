@@ -3,12 +3,13 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
 from ccalib import CcaError, images
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F",
+                                  "La", "PA", "RGBa", "RGBX", "HSV", "LAB", "I;16B"])  # fmt: skip
 def test_every_mode_becomes_rgb(mode):
     image = images.load(Image.new(mode, (5, 3)))
     assert image.mode == "RGB" and image.size == (5, 3)
@@ -19,6 +20,47 @@ def test_transparency_lies_on_white_and_16_bits_keep_their_upper_8():
     assert images.load(Image.new("RGBA", (1, 1), (10, 20, 30, 255))).getpixel((0, 0)) == (10, 20, 30)
     grey = Image.fromarray(np.array([[0x12FF]], dtype=np.uint16))
     assert images.load(grey).getpixel((0, 0)) == (0x12,) * 3
+
+
+def test_a_transparent_color_of_a_palette_lies_on_white(tmp_path):
+    image = Image.new("P", (2, 1))
+    image.putpalette([10, 20, 30, 40, 50, 60])
+    image.putpixel((1, 0), 1)
+    image.save(tmp_path / "a.png", transparency=1)
+    loaded = images.load(tmp_path / "a.png")
+    assert [loaded.getpixel((x, 0)) for x in (0, 1)] == [(10, 20, 30), (255, 255, 255)]
+
+
+def profile(swapped: bool) -> bytes:
+    """An sRGB profile under another name; or one whose red means green, and green red."""
+    data = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    data = data.replace("sRGB".encode("utf-16-be"), "some".encode("utf-16-be"))
+    if not swapped:
+        return data
+    return data.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "tiff"])
+def test_icc_profiles_are_converted_to_srgb(tmp_path, kind):
+    colors = [(200, 30, 60), (30, 200, 60), (128, 128, 128)]
+    image = Image.new("RGB", (48, 16))
+    for i, color in enumerate(colors):
+        image.paste(color, (16 * i, 0, 16 * i + 16, 16))
+    for swapped, expected in ((False, colors), (True, [colors[1], colors[0], colors[2]])):
+        image.save(tmp_path / f"a.{kind}", icc_profile=profile(swapped), **({"quality": 100} if kind == "jpg" else {}))
+        loaded = images.load(tmp_path / f"a.{kind}")
+        for i, color in enumerate(expected):
+            assert np.abs(np.subtract(loaded.getpixel((16 * i + 8, 8)), color)).max() <= 3
+
+
+def test_profiles_that_do_not_fit_are_ignored():
+    lab = ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")).tobytes()
+    for mode in ("RGB", "L", "CMYK", "I;16", "RGBA", "P"):
+        plain = images.load(Image.new(mode, (2, 2), 77 if mode in ("L", "P") else 0))
+        for data in (b"rubbish", profile(True)[:200], lab) + ((profile(True),) if mode in ("CMYK",) else ()):
+            image = Image.new(mode, (2, 2), 77 if mode in ("L", "P") else 0)
+            image.info["icc_profile"] = data
+            assert np.array_equal(np.asarray(images.load(image)), np.asarray(plain)), (mode, data[:10])
 
 
 def test_exif_orientation_is_applied(tmp_path):
@@ -40,6 +82,27 @@ def test_bad_images_are_named(tmp_path):
         images.load(tmp_path / "missing.png")
     with pytest.raises(CcaError, match="uint8"):
         images.load(np.zeros((4, 4, 3)))
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's own, of damaged TIFFs
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "GIF", "WEBP", "AVIF", "JPEG2000", "BMP"])
+def test_damage_anywhere_is_an_image_or_an_error_that_names_the_file(tmp_path, kind):
+    """Pillow's readers raise many kinds of exceptions (AVIF's a RuntimeError)."""
+    photo = Image.effect_noise((40, 30), 90).convert("RGB")
+    try:
+        whole = images.to_bytes(photo, format=kind)
+    except (KeyError, OSError):
+        pytest.skip(f"this Pillow writes no {kind}")
+    path, failed = tmp_path / "hurt", 0
+    for position in range(0, min(len(whole), 400), 3):
+        for content in (whole[:position], whole[:position] + b"\xff\xff" + whole[position + 2 :]):
+            path.write_bytes(content)
+            try:
+                images.load(path)
+            except CcaError as error:
+                failed += 1
+                assert "hurt: can't be read as an image" in str(error)
+    assert failed
 
 
 def test_decompression_bombs_are_refused(tmp_path, monkeypatch):

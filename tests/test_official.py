@@ -192,6 +192,17 @@ def test_what_does_not_fit_is_named(state, change, message):
     assert message in str(error.value)
 
 
+def test_exact_arithmetic_is_an_option_and_names_weights_that_it_can_not_hold(state):
+    assert not official.load(state).preset.exact
+    codec = official.load(state, exact=True)
+    assert codec.preset.exact and next(codec.coding_path().parameters()).dtype == torch.float64
+    name = next(name for name in state if official.ours(name).startswith("path."))
+    changed = state | {name: torch.full_like(state[name], 40)}
+    official.load(changed)
+    with pytest.raises(CcaError, match=f"{name}: values of 32 or more"):
+        official.load(changed, exact=True)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
 def test_files_that_are_none(tmp_path, content):
     path = tmp_path / "x.pth"

@@ -152,3 +152,14 @@ def test_no_package_file_is_long():
     lengths = {p: len(p.read_text("utf-8").splitlines()) for p in files}
     assert lengths, "no package files found"
     assert not {str(p.relative_to(ROOT)): n for p, n in lengths.items() if n > 300}
+
+
+@pytest.mark.parametrize("name", ["chromium", "google-chrome"])
+def test_ci_finds_the_chromium_that_there_is(name, tmp_path):
+    finder = re.search(r"^(\w+)\(\) \{ command -v chromium.*$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    script = ["/bin/bash", "-c", f"{finder[0]}\n{finder[1]}"]
+    assert subprocess.run(script, env={"PATH": str(tmp_path)}).returncode != 0
+    (tmp_path / name).write_text("")
+    (tmp_path / name).chmod(0o755)
+    found = subprocess.run(script, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True).stdout
+    assert found.strip() == str(tmp_path / name)

@@ -1,5 +1,6 @@
 """The README's Python runs as it stands, from the top of each block, in a folder with the files that it names."""
 
+import json
 import os
 import re
 import subprocess
@@ -38,6 +39,12 @@ def test_block(title, code, tmp_path):
     assert done.returncode == 0, done.stderr
     checks = "from PIL import Image\nimport ccalib\n" + CHECKS[title]
     subprocess.run([sys.executable, "-c", checks], cwd=tmp_path, check=True, env=environment)
+
+
+def test_what_is_said_of_the_fuzzer():
+    result = json.loads((DATA / "results" / "fuzz.json").read_text())
+    assert result["cases"] == 100_000 and "100,000 files" in (ROOT / "README.md").read_text()
+    assert result["findings"] == [] and result["totals"]["sealed"]["reached_coder"] > 10_000
 
 
 def _photo() -> bytes:

@@ -118,8 +118,8 @@ def _check_new(args: argparse.Namespace) -> None:
 
 
 def _new_bench(args: argparse.Namespace, place):
+    from ccalib.model.layers import has_bf16
     from ccalib.training.arms import measure_bench
-    from ccalib.training.command import has_bf16
 
     settings = {"bf16": has_bf16()} | (args.settings or {})
     bench = measure_bench(place.photos, settings, args.minutes, args.steps)

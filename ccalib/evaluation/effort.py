@@ -17,6 +17,7 @@ from ccalib import images, style
 from ccalib.errors import CcaError
 from ccalib.evaluation.evaluate import evaluate
 from ccalib.evaluation.summary import OURS, percent
+from ccalib.training.data import reduced, split
 from ccalib.training.validate import CROP, middle
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -29,10 +30,7 @@ def crops(folder: Path, names: list[str], count: int, into: Path) -> None:
         raise CcaError(f"--count: {count} is outside 1 … {len(names)}")
     for i in range(count):
         name = names[i * len(names) // count]
-        photo = images.load(folder / name)
-        scale = 768 / min(photo.size)  # as training sees it
-        if scale < 1:
-            photo = photo.resize((round(photo.width * scale), round(photo.height * scale)), images.LANCZOS)
+        photo = reduced(images.load(folder / name))
         images.load(np.ascontiguousarray(middle(np.asarray(photo), CROP))).save(into / f"{Path(name).stem}.png")
 
 
@@ -61,8 +59,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=8, help="photographs")
     parser.add_argument("--again", action="store_true", help="measure anew what was measured with other weights")
     args = parser.parse_args()
-    lines = args.validation.read_text().splitlines()
-    names = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    names = [file.name for file in split(args.photos, args.validation)[1]]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "validation"
         folder.mkdir()

@@ -14,6 +14,7 @@ from ccalib.errors import CcaError
 from ccalib.files import container
 from ccalib.model.codec import STRIDE, Codec
 from ccalib.model.gains import STEPS, stored_quality
+from ccalib.model.layers import channels_last
 from ccalib.model.refine import steps_of
 
 
@@ -22,6 +23,7 @@ def encode(
     quality: float | None = None,
     model: str | Path | Codec = "small",
     effort: int = 0,
+    bf16: bool = False,
 ) -> bytes:
     """The bytes of a `.cca` file.
 
@@ -31,28 +33,34 @@ def encode(
         model: a name, path or fingerprint of weights, or a codec.
         effort: steps of refinement on this image (`ccalib.model.refine`): a better file for more time. The decoder
             takes no longer.
+        bf16: load the weights so (`ccalib.load`): another file, which decodes anywhere.
     Raises:
         CcaError: image, quality, effort or weights can't be used.
     """
     effort = steps_of(effort)
-    codec, picture = weights.load(model), images.load(image)
+    codec, picture = weights.load(model, bf16), images.load(image)
     if not codec.fingerprint:
         raise CcaError("model: its weights are not stored, so no file can name them; call ccalib.weights.save first")
     steps = stored_quality(codec.preset, codec.preset.qualities / 2 if quality is None else quality)
-    x = images.pad(images.to_tensor(picture), STRIDE)
+    x = channels_last(images.pad(images.to_tensor(picture), STRIDE))  # here, so that no second layout stays in memory
     strings, symbols = codec.encode(x, torch.tensor([steps / STEPS]), effort, (picture.height, picture.width))
     payloads = [segment[0] for segment in strings]
+    payloads[0] = payloads[0].ljust(container.least(picture.width, picture.height), b"\0")
     return container.pack(codec.fingerprint, steps, picture.width, picture.height, payloads, symbols)
 
 
 def decode(
-    source: bytes | str | Path, groups: int | None = None, model: str | Path | Codec | None = None
+    source: bytes | str | Path,
+    groups: int | None = None,
+    model: str | Path | Codec | None = None,
+    bf16: bool = False,
 ) -> Image.Image:
     """The image in a `.cca` file, given as bytes or as a path.
 
     Args:
         groups: decode the first so many groups only (0: z alone); all that the file still holds by default.
         model: weights to use instead of those that the file's fingerprint names.
+        bf16: load the weights so (`ccalib.load`), however the file was made: the same symbols, other pixels.
     Raises:
         CcaError: the file is damaged, cut before its first group, or its weights are not here.
     """
@@ -61,7 +69,7 @@ def decode(
     if groups is not None and not 0 <= groups <= len(info.segments) - 1:
         raise CcaError(f"{name}: groups: {groups} is outside 0 … {len(info.segments) - 1}")
     try:
-        codec = weights.load(model if model is not None else info.fingerprint)
+        codec = weights.load(model if model is not None else info.fingerprint, bf16)
     except CcaError as error:
         raise CcaError(f"{name}: fingerprint: {error}") from error
     if codec.fingerprint != info.fingerprint:
@@ -73,16 +81,11 @@ def decode(
     wanted = info.groups if groups is None else min(groups, info.groups)
     strings = [[container.payload(data, s, name)] if i <= wanted else None for i, s in enumerate(info.segments)]
     shape = (-(-info.height // STRIDE), -(-info.width // STRIDE))
+    check = lambda i, symbols: container.check_symbols(info.segments[i], symbols)
     try:
-        x_hat, symbols = codec.decode(strings, shape, torch.tensor([info.quality]))
+        x_hat, _ = codec.decode(strings, shape, torch.tensor([info.quality]), check)
     except CcaError as error:
         raise CcaError(f"{name}: {error}") from error
-    for segment, values in list(zip(info.segments, symbols, strict=True))[: wanted + 1]:
-        if container.symbols_crc(values) != segment.symbols_crc:
-            raise CcaError(
-                f"{name}: {segment.name}: decoded to other symbols than were encoded; this machine's arithmetic "
-                "differs from the encoder's, or the file was forged"
-            )
     return images.from_tensor(x_hat[:, :, : info.height, : info.width])
 
 

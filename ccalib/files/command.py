@@ -17,18 +17,34 @@ EFFORT = """steps of search for better latents of each image (default: 0): a sma
 takes no longer. A step takes about 0.6 s of processor time for 768×512 pixels with `small`, and memory grows by some
 hundred megabytes; `python -m ccalib.evaluation.effort PHOTOS` measures what steps buy"""
 
+PICTURES = """\
+What becomes of a picture: EXIF orientation is applied; colors are converted to sRGB by the ICC profile, if there is one
+that fits; transparency is laid on white; 16-bit gray keeps its upper 8 bits; of several frames the first counts.
+Profiles and metadata are not kept. Pictures over Pillow's limit against decompression bombs are refused.
+
+A picture that can't be read or written is named, and the others go on; the exit code is then 1. Files appear whole or
+not at all, so Ctrl-C (exit code 130) keeps all that are there; the same command with --force begins again.
+"""
+
+
+BF16 = """analysis and synthesis in bfloat16, where the processor has units for it; files are read with it and
+without. `python -m benchmarks.speed --only bf16` measures whether it pays"""
+
 
 def add_encode(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = PICTURES
     _add_paths(parser, "images or folders of images; a last name that ends in .cca is the output")
     parser.add_argument("-q", "--quality", type=float, help="0 (small) to 6 (good), any number between (default: 3)")
     parser.add_argument("--model", default="small", help="name, path or fingerprint of weights (default: small)")
     parser.add_argument("--effort", type=int, default=0, metavar="N", help=EFFORT)
+    parser.add_argument("--bf16", action="store_true", help=BF16)
 
 
 def add_decode(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser, ".cca files or folders of them; a last name that ends in .png, .jpg … is the output")
     parser.add_argument("-g", "--groups", type=int, help="decode only the first so many groups")
     parser.add_argument("--suffix", default=".png", help="kind of image where no output is named (default: .png)")
+    parser.add_argument("--bf16", action="store_true", help=BF16)
 
 
 def add_info(parser: argparse.ArgumentParser) -> None:
@@ -49,7 +65,7 @@ def run_encode(args: argparse.Namespace) -> int:
 
     steps_of(args.effort)  # before the first image
     jobs = _jobs(args, images.find, ".cca", {".cca"})
-    codec = weights.load(args.model)
+    codec = weights.load(args.model, args.bf16)
 
     def work(source: Path, target: Path) -> str:
         data = encode(source, args.quality, codec, args.effort)
@@ -73,7 +89,7 @@ def run_decode(args: argparse.Namespace) -> int:
     def work(source: Path, target: Path) -> str:
         if target.suffix.lower() not in kinds:
             raise CcaError(f"{target}: Pillow writes no {target.suffix or 'file without a suffix'}")
-        image = decode(source, args.groups)
+        image = decode(source, args.groups, bf16=args.bf16)
         write(target, images.to_bytes(image, format=kinds[target.suffix.lower()]))
         return f"{source} → {target}: {image.width}×{image.height}"
 

@@ -12,6 +12,10 @@
 
 The file is progressive: cut after group i it decodes exactly i groups, and a group cut inside is dropped. A Kodak image
 has 74 bytes before the payloads.
+
+A few bytes can't ask for gigabytes: pixels beyond the first 2²² (`FREE_PIXELS`) need a byte of payload for each 64² of
+them. z alone holds as many, so that cut files keep the rule; where all of z is zero, and would take no bytes, `encode`
+fills it with zero bytes.
 """
 
 from __future__ import annotations
@@ -32,10 +36,13 @@ if TYPE_CHECKING:
 
 MAGIC, VERSION = b"CCA", 1
 MOST_GROUPS = 64
+FREE_PIXELS = 2**22  # of any file; decoding them takes about a gigabyte
+PIXELS_PER_BYTE = 64**2  # of a larger one, beyond those: a byte for each position of z
 
 
 class TooManyPixels(CcaError, Image.DecompressionBombError):
-    """More pixels than Pillow's limit allows; raise `PIL.Image.MAX_IMAGE_PIXELS` for files that you trust."""
+    """More pixels than Pillow's limit allows (raise `PIL.Image.MAX_IMAGE_PIXELS` for files that you trust), or than
+    the file's bytes can hold."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +92,20 @@ def symbols_crc(symbols: np.ndarray) -> int:
     return binascii.crc_hqx(symbols.astype("<i2").tobytes(), 0)
 
 
+def check_symbols(segment: Segment, symbols: np.ndarray) -> None:
+    """Raises CcaError, which names the segment, where decoding gave other symbols than were encoded."""
+    if symbols_crc(symbols) != segment.symbols_crc:
+        raise CcaError(
+            f"{segment.name}: decoded to other symbols than were encoded; this machine's arithmetic differs from the "
+            "encoder's, or the file was forged"
+        )
+
+
+def least(width: int, height: int) -> int:
+    """Bytes of payload that an image of this size has at least; whole words, as the range coder's streams are."""
+    return 4 * -(-max(width * height - FREE_PIXELS, 0) // (4 * PIXELS_PER_BYTE))
+
+
 def pack(fingerprint: str, steps: int, width: int, height: int, payloads: list[bytes], symbols: list) -> bytes:
     """The bytes of a file.
 
@@ -107,7 +128,8 @@ def parse(data: bytes, name: str = "file") -> FileInfo:
     """Read everything before the payloads.
 
     Raises:
-        CcaError: not a `.cca` file, a cut or damaged header, a cut z, bytes after the end; it names file and field.
+        CcaError: not a `.cca` file, a cut or damaged header, a cut z, bytes after the end, more pixels than Pillow's
+            limit or than the payload can hold; it names file and field.
     """
     if data[: len(MAGIC)] != MAGIC:
         raise CcaError(f"{name}: magic: not a .cca file")
@@ -143,6 +165,10 @@ def parse(data: bytes, name: str = "file") -> FileInfo:
         raise CcaError(f"{name}: z: cut; {len(data) - position} of its {segments[0].length} bytes are there")
     if len(data) > start:
         raise CcaError(f"{name}: {len(data) - start} bytes after the last group")
+    held = sum(s.length for s in segments if s.present)
+    if held < (needed := least(numbers["width"], numbers["height"])):
+        size = f"{numbers['width']}×{numbers['height']}"
+        raise TooManyPixels(f"{name}: width, height: {size} pixels take {needed} bytes of payload; it holds {held}")
     mark, quality = data[4:12].hex(), numbers["quality"] / STEPS
     return FileInfo(numbers["width"], numbers["height"], quality, mark, len(data), position, tuple(segments))
 

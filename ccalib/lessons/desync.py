@@ -54,7 +54,7 @@ class Unguarded(Read):
 
     def __call__(self, group: int, y: None, mean: Tensor, scale: Tensor) -> Tensor:
         if self.nudge is not None and group == self.nudge.group:
-            scale = scale.clone()
+            scale = scale.clone(memory_format=torch.contiguous_format)
             scale.view(-1)[self.nudge.index] += self.nudge.amount
         level = self.gaussian.level(scale).numpy()
         self.scales.append(scale.numpy())

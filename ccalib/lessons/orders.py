@@ -26,7 +26,7 @@ def reordered(path: EntropyPath, seed: int) -> EntropyPath:
     """
     path, rng = copy.deepcopy(path), np.random.default_rng(seed)
     for layer in path.modules():
-        if seed and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        if seed and isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.groups == 1:
             order = torch.from_numpy(rng.permutation(layer.in_channels))
             weight = layer.weight[order] if isinstance(layer, nn.ConvTranspose2d) else layer.weight[:, order]
             layer.weight.copy_(weight)

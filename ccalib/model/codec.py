@@ -12,6 +12,8 @@ rate, and `codec.at(quality)`, a view of one rate, if it has many.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from compressai.entropy_models import EntropyBottleneck
 from compressai.models import CompressionModel
@@ -27,10 +29,11 @@ from ccalib.model.fixed import FixedRate
 from ccalib.model.gains import Gains
 from ccalib.model.hyper import HyperKLT, hyper_analysis
 from ccalib.model.infer import infer
-from ccalib.model.layers import ste_round
+from ccalib.model.layers import channels_last, ste_round
 from ccalib.model.presets import Preset
 from ccalib.model.refine import refine
-from ccalib.model.transforms import Analysis, KLTShortcut, Synthesis
+from ccalib.model.strips import in_strips
+from ccalib.model.transforms import PATCH, Analysis, KLTShortcut, Synthesis
 
 STRIDE = 64  # image sizes are padded to multiples of this: z is at 1/64
 
@@ -56,6 +59,7 @@ class Codec(CompressionModel):
         self.gaussian = LatentGaussian(log_scale=not preset.split_context)
         self.auxiliary: Auxiliary | None = None  # what a CCA loss adds; nothing that is coded reads it
         self.bf16 = False  # training only: transforms in bfloat16
+        self.bf16_coding = False  # evaluation and coding: the same, set by `ccalib.load`
         self.frozen = False  # training only: see `ccalib.training.start.freeze_analysis`
         self.fingerprint = ""  # of the stored weights, set by `ccalib.weights`; files name it
         self._exact: list[EntropyPath] = []  # at most one; in a list it is no submodule of this one
@@ -63,24 +67,25 @@ class Codec(CompressionModel):
 
     # ---- transforms -------------------------------------------------------------------------------------------------
 
+    @in_strips(PATCH)
     def analyze(self, x: Tensor, quality: Tensor | None = None) -> Tensor:
         """y in the gained domain: B×3×H×W → B×M×H/16×W/16."""
+        x = channels_last(x)
         with self._autocast(x, not self.frozen):
-            y = self.g_a(x)
-        y = y.float()
+            y = self.g_a(x).float()
         if self.klt is not None:
             y = y + self.klt(x)
         return y if self.gains is None else y * self.gains.forward_gain(quality)
 
+    @in_strips(1)
     def synthesize(self, y_hat: Tensor, quality: Tensor | None = None) -> Tensor:
         """x̂, not clamped: B×M×H/16×W/16 → B×3×H×W."""
         # one layout, so that a decoder's floats are the encoder's whatever the tensors went through
-        y_hat = y_hat.float().contiguous(memory_format=torch.channels_last)
+        y_hat = channels_last(y_hat.float())
         if self.gains is not None:
             y_hat = y_hat * self.gains.inverse_gain(quality)
         with self._autocast(y_hat):
-            x_hat = self.g_s(y_hat)
-        x_hat = x_hat.float()
+            x_hat = self.g_s(y_hat).float()
         return x_hat if self.klt is None else x_hat + self.klt.inverse(y_hat)
 
     def hyper_analyze(self, y: Tensor) -> Tensor:
@@ -89,7 +94,8 @@ class Codec(CompressionModel):
         return z if self.hyper_klt is None else z + self.hyper_klt(y)
 
     def _autocast(self, x: Tensor, wanted: bool = True):
-        return torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16 and self.training and wanted)
+        wanted = wanted and (self.bf16 if self.training else self.bf16_coding)
+        return torch.autocast(x.device.type, torch.bfloat16, enabled=wanted)
 
     # ---- forward ----------------------------------------------------------------------------------------------------
 
@@ -108,23 +114,20 @@ class Codec(CompressionModel):
         """
         self._check_size(x)
         y = self.analyze(x, quality)
-        z = self.hyper_analyze(y)
+        z, medians = self.hyper_analyze(y), self._medians()
         if self.training:
             _, z_likelihood = self.z_prior(z, training=not self.frozen)
-            medians = self._medians()
             hyper = self.path.h_s(ste_round(z - medians) + medians)
             noisy = None if self.frozen else y + torch.empty_like(y).uniform_(-0.5, 0.5)
             coder = Noisy(self.gaussian, noisy, self.preset.sizes)
             decoded = self.path.groups.walk(hyper, coder, y)
         else:
             path, noisy = self.coding_path(), None
-            medians = self._medians()
             z_hat = torch.round(z - medians) + medians
             _, z_likelihood = self.z_prior(z, training=False)
             coder = Estimate(self.gaussian)
-            dtype = next(path.parameters()).dtype
-            hyper = path.h_s(z_hat.to(dtype))
-            decoded = path.groups.walk(hyper, coder, y.to(dtype))
+            hyper = path.h_s(z_hat.to(next(path.parameters())))
+            decoded = path.groups.walk(hyper, coder, y.to(hyper[0]))
         out = {
             "x_hat": self.synthesize(torch.cat(decoded, dim=1), quality),
             "likelihoods": {"y": torch.cat(coder.likelihoods, dim=1), "z": z_likelihood},
@@ -239,38 +242,36 @@ class Codec(CompressionModel):
         """Range-coded segments, z first, then the groups: per segment one byte string per image; and the symbols.
         With `effort`, so many steps of refinement (`ccalib.model.refine`), where `size` leaves padding out."""
         self._check_size(x)
-        y = self.analyze(x, quality)
-        medians = self._medians()
+        y, medians = self.analyze(x, quality), self._medians()
         symbols = torch.round(self.hyper_analyze(y) - medians).clamp(-rans.SYMBOL_LIMIT, rans.SYMBOL_LIMIT).int().cpu()
         y = refine(self, x, y, symbols.to(medians) + medians, quality, effort, size)
         rows, tables = self._z_rows(symbols.shape), self.tables()
         z_strings = [rans.encode(s, rows, tables["z"]) for s in symbols.numpy()]
         coder = Write(self.gaussian, tables["y"])
-        path = self.coding_path()
-        dtype = next(path.parameters()).dtype
-        path.walk((symbols.to(medians) + medians).to(dtype), coder, y.to(dtype))
+        self.coding_path().walk(symbols.to(medians) + medians, coder, y)
         return [z_strings, *coder.strings], [symbols.numpy(), *coder.symbols]
 
     @torch.inference_mode()
     def decode(
-        self, strings: list[list[bytes] | None], shape: tuple[int, int], quality: Tensor | None = None
-    ) -> tuple[Tensor, list]:
+        self, strings: list[list[bytes] | None], shape: tuple[int, int], quality: Tensor | None = None,
+        check: Callable | None = None,
+    ) -> tuple[Tensor, list]:  # fmt: skip
         """x̂ (B×3×64h×64w, not clamped) and all symbols, from segments as `encode` gives them.
 
         Args:
             strings: z first; None for groups that are missing.
             shape: (h, w) of z.
+            check: called with the number of each segment that is there (z is 0) and its symbols, before the next.
         """
         rows, tables = self._z_rows((1, self.preset.hyper, *shape)), self.tables()
         try:
             z = torch.stack([torch.from_numpy(rans.decode(s, rows, tables["z"])) for s in strings[0]])
         except CcaError as error:
             raise CcaError(f"z: {error}") from error
-        medians = self._medians()
-        coder = Read(self.gaussian, tables["y"], strings[1:])
-        path = self.coding_path()
-        dtype = next(path.parameters()).dtype
-        decoded = path.walk((z.to(medians) + medians).to(dtype), coder)
+        if check is not None:
+            check(0, z.numpy())
+        medians, coder = self._medians(), Read(self.gaussian, tables["y"], strings[1:], check)
+        decoded = self.coding_path().walk(z.to(medians) + medians, coder)
         return self.synthesize(torch.cat(decoded, dim=1), quality), [z.numpy(), *coder.symbols]
 
     def compress(self, x: Tensor, quality: Tensor | None = None) -> dict:
@@ -297,4 +298,3 @@ class Codec(CompressionModel):
     def _check_size(x: Tensor) -> None:
         if x.ndim != 4 or x.shape[1] != 3 or x.shape[2] % STRIDE or x.shape[3] % STRIDE or not x.numel():
             raise CcaError(f"image: B×3×H×W with H and W multiples of {STRIDE} is wanted, not {tuple(x.shape)}")
-

@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -81,10 +83,13 @@ class Read:
 
     Args:
         strings: per group a byte string per image; None from the first missing group on.
+        check: as `Codec.decode` has it.
     """
 
-    def __init__(self, gaussian: LatentGaussian, tables: rans.Tables, strings: list[list[bytes] | None]) -> None:
-        self.gaussian, self.tables, self.strings = gaussian, tables, strings
+    def __init__(
+        self, gaussian: LatentGaussian, tables: rans.Tables, strings: list, check: Callable | None = None
+    ) -> None:
+        self.gaussian, self.tables, self.strings, self.check = gaussian, tables, strings, check
         self.symbols: list[np.ndarray] = []
 
     def __call__(self, group: int, y: None, mean: Tensor, scale: Tensor) -> Tensor:
@@ -92,10 +97,14 @@ class Read:
         if strings is None:
             symbols = np.zeros(mean.shape, dtype=np.int32)
         else:
+            if not torch.isfinite(scale).all():  # a forged file; such a level would crash the range coder
+                raise CcaError(f"group {group + 1}: scales that are not finite")
             levels = self.gaussian.level(scale).cpu().numpy()
             try:
                 symbols = np.stack([rans.decode(s, i, self.tables) for s, i in zip(strings, levels, strict=True)])
             except CcaError as error:
                 raise CcaError(f"group {group + 1}: {error}") from error
+            if self.check is not None:
+                self.check(group + 1, symbols)
         self.symbols.append(symbols)
         return torch.from_numpy(symbols).to(mean) + mean

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ccalib.model.layers import NAFBlock
+from ccalib.model.layers import NAFBlock, channels_last
 from ccalib.model.presets import Preset
 
 
@@ -28,6 +28,11 @@ def head(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
         layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.GELU()]
         inputs = width
     return nn.Sequential(*layers, nn.Conv2d(inputs, outputs, 3, padding=1))
+
+
+def join(*parts: Tensor) -> Tensor:
+    """Channels of all parts, in one layout: a decoder's floats are the encoder's whatever the symbols came through."""
+    return channels_last(torch.cat(parts, dim=1))
 
 
 class NAFTrunk(nn.Module):
@@ -59,15 +64,15 @@ class SplitContext(nn.Module):
 
     def forward(self, hyper: tuple[Tensor, Tensor], seen: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """(mean, scale, features) of the group; mean and scale B×size×h×w."""
-        features = self.mean_trunk(torch.cat((hyper[0], *seen), dim=1))
-        scale = self.scale_head(self.scale_trunk(torch.cat((hyper[1], *seen), dim=1)))
+        features = self.mean_trunk(join(hyper[0], *seen))
+        scale = self.scale_head(self.scale_trunk(join(hyper[1], *seen)))
         return self.mean_head(features), scale, features
 
     def residual(self, features: Tensor, quantized: Tensor) -> Tensor | float:
         """What is added to the quantized group; between −½ and ½, or 0 without residual prediction."""
         if self.residual_head is None:
             return 0.0
-        return self.bound(self.residual_head(torch.cat((features, quantized), dim=1)))
+        return self.bound(self.residual_head(join(features, quantized)))
 
 
 class ConvBlock(nn.Module):
@@ -100,7 +105,7 @@ class SharedContext(nn.Module):
 
     def forward(self, hyper: tuple[Tensor, Tensor], seen: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """(mean, log-scale, features) of the group; mean and log-scale B×size×h×w."""
-        features = self.trunk(torch.cat((hyper[0], *seen), dim=1))
+        features = self.trunk(join(hyper[0], *seen))
         mean, log_scale = self.head(features).split(self.size, dim=1)
         if self.linear:
             mean = mean + hyper[0][:, : self.size]

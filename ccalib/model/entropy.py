@@ -70,7 +70,9 @@ class EntropyPath(nn.Module):
         self.groups = GroupModel(preset)
 
     def walk(self, z_hat: Tensor, coder, y: Tensor | None = None) -> list[Tensor]:
-        return self.groups.walk(self.h_s(z_hat), coder, y)
+        """`GroupModel.walk` from ẑ, B×N×H/64×W/64, in this path's own precision."""
+        dtype = next(self.parameters()).dtype
+        return self.groups.walk(self.h_s(z_hat.to(dtype)), coder, None if y is None else y.to(dtype))
 
 
 class LatentGaussian(GaussianConditional):

@@ -13,7 +13,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ccalib.model.layers import down, up
+from ccalib.model.layers import channels_last, down, up
 from ccalib.model.presets import Preset
 
 BLOCK = 4  # a hyper-latent stands for 4×4 latents
@@ -67,6 +67,7 @@ class HyperSynthesis(nn.Module):
             self.linear = nn.ConvTranspose2d(preset.hyper, preset.sizes[0], BLOCK, stride=BLOCK)
 
     def forward(self, z_hat: Tensor) -> tuple[Tensor, Tensor]:
+        z_hat = channels_last(z_hat)  # and so is all that follows
         mean = self.mean(z_hat)
         if self.linear is not None:  # its channels come first in the hyper output
             first = self.linear(z_hat)

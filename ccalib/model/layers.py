@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -10,6 +12,24 @@ from torch.nn import functional as F
 def ste_round(x: Tensor) -> Tensor:
     """Round; the gradient passes straight through (its derivative is 1 everywhere)."""
     return x + (torch.round(x) - x).detach()
+
+
+def has_bf16() -> bool:
+    """Whether the processor or GPU multiplies bfloat16 in hardware."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def channels_last(x: Tensor) -> Tensor:
+    """x in the layout that convolutions and norms on a CPU run fastest in.
+
+    Also what `contiguous` takes for it already, though convolutions don't: one image whose batch stride is odd.
+    """
+    x = x.contiguous(memory_format=torch.channels_last)
+    batch = x.shape[1:].numel()
+    return x if x.stride(0) == batch else x.as_strided(x.shape, (batch, *x.stride()[1:]))
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -57,6 +77,7 @@ class NAFBlock(nn.Module):
         self.widen = nn.Conv2d(channels, 2 * channels, 1)
         self.depthwise = nn.Conv2d(2 * channels, 2 * channels, 3, padding=1, groups=2 * channels)
         self.gate = SimpleGate()
+        self.mean = nn.AdaptiveAvgPool2d(1)  # a layer, so that exact arithmetic rounds what it gives
         self.attention = nn.Conv2d(channels, channels, 1) if attention else None
         self.project = nn.Conv2d(channels, channels, 1)
         self.norm2 = ChannelNorm(channels)
@@ -68,9 +89,9 @@ class NAFBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         t = self.gate(self.depthwise(self.widen(self.norm1(x))))
         if self.attention is not None:
-            t = t * self.attention(t.mean(dim=(2, 3), keepdim=True))
-        x = x + self.beta * self.project(t)
-        return x + self.gamma * self.ffn_out(self.gate(self.ffn_in(self.norm2(x))))
+            t = t * self.attention(self.mean(t))
+        x = torch.addcmul(x, self.beta, self.project(t))  # x + β·t in one pass over memory
+        return torch.addcmul(x, self.gamma, self.ffn_out(self.gate(self.ffn_in(self.norm2(x)))))
 
 
 def stage(channels: int, bottlenecks: int, nafs: int, attention: bool, mirror: bool) -> nn.Sequential:

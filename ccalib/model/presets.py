@@ -32,6 +32,7 @@ class Preset:
         head_widths: hidden channels of the heads.
         split_context: `paper`'s separate NAF trunks for mean and scale; otherwise one convolutional trunk for both,
             heads that give a log-scale, and an entropy path that runs in exact arithmetic (DESIGN 6).
+        exact_path: that arithmetic for the split contexts, too. Weights stored so have a fingerprint of their own.
         klt: the linear path beside the transforms (DESIGN 2).
         hyper_klt: the same one level up, between the first group and z.
         qualities: Q; gains are learned at 0, 1, ... Q. 0 is the paper's fixed-rate model without gains.
@@ -52,6 +53,7 @@ class Preset:
     context_blocks: int = 4
     head_widths: tuple[int, ...] = (224, 128)
     split_context: bool = True
+    exact_path: bool = False
     klt: bool = False
     hyper_klt: bool = False
     qualities: int = 0
@@ -72,7 +74,7 @@ class Preset:
     @property
     def exact(self) -> bool:
         """Whether coding runs the entropy path in exact arithmetic (DESIGN 6)."""
-        return not self.split_context
+        return self.exact_path or not self.split_context
 
     @property
     def reference_lambda(self) -> float:

@@ -3,7 +3,8 @@
 `compressai.ans` crashes the process on an empty stream, corrupts its heap on a stream of one symbol and reads past
 the end of a truncated one. Here:
 
-- all symbols zero: no bytes at all;
+- all symbols zero: no bytes at all, or any number of zero bytes, which no stream of the coder consists of (its state
+  is never zero);
 - fewer than 16 symbols: zigzag varints, no coder;
 - else rANS. Its stream is a whole number of 32-bit words, at least two; for decoding it is padded with more zeros than
   any stream of its length can make the decoder read. Each step reads one word at most; an escape of n payload bits can
@@ -24,6 +25,7 @@ from ccalib.model import varint
 
 FEW = 16
 SYMBOL_LIMIT = 2**15 - 1  # larger symbols only come from broken weights or a broken file
+LONGEST = 8  # bytes for a symbol: an escape takes 16 bits at most, its nibbles, five and one that counts them, 4 each
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -73,9 +75,9 @@ def decode(data: bytes, rows: np.ndarray, tables: Tables) -> np.ndarray:
     Raises:
         CcaError: no encoder writes such a stream.
     """
-    if not data or not rows.size:
-        if data:
-            raise CcaError("bytes for a segment that has no symbols")
+    if len(data) > LONGEST * (rows.size + 1):
+        raise CcaError(f"{len(data)} bytes for {rows.size} symbols, which take at most {LONGEST * (rows.size + 1)}")
+    if not data.strip(b"\0"):
         return np.zeros(rows.shape, dtype=np.int32)
     if rows.size < FEW:
         return np.array(_short(data, rows.size), dtype=np.int32).reshape(rows.shape)

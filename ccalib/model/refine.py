@@ -88,9 +88,8 @@ class Part:
     @torch.no_grad()
     def cost(self, y: Tensor) -> Tensor:
         """Bits of y, plus λD, per image, of what a file would hold: true rounding in exact arithmetic."""
-        path, coder = self.codec.coding_path(), Estimate(self.codec.gaussian)
-        dtype = next(path.parameters()).dtype
-        decoded = path.walk(self.z_hat.to(dtype), coder, y.to(dtype))
+        coder = Estimate(self.codec.gaussian)
+        decoded = self.codec.coding_path().walk(self.z_hat, coder, y)
         bits = sum(-torch.log2(p).sum(dim=(1, 2, 3)) for p in coder.likelihoods)
         return bits + self._squares(decoded)
 

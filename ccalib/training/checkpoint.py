@@ -6,8 +6,10 @@ to keep.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -18,18 +20,35 @@ FORMAT = 1
 
 
 def save(path: Path, state: dict) -> None:
-    """Write to a temporary name, flush to disk, rename: a kill or a full disk leaves the previous checkpoint whole."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    """Write to a temporary name, flush to disk, rename: a kill or a full disk leaves the previous checkpoint whole.
+
+    The temporary name is always the same, so that kills leave one such file at most, and the next checkpoint takes it.
+
+    Raises:
+        CcaError: it can't be written.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
     try:
-        with open(temporary, "wb") as out:
+        with writing(path), open(temporary, "wb") as out:
             torch.save({"format": FORMAT, **state}, out)
             out.flush()
             os.fsync(out.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        raise CcaError(f"{path}: the checkpoint can't be written ({error}); the previous one is untouched") from error
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What can't be written here (a full disk, a read-only folder) becomes a CcaError that says what to do."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch turns a failed write into a RuntimeError
+        cause = error.__context__ if isinstance(error.__context__, OSError) else error
+        raise CcaError(
+            f"{path}: can't be written ({cause}). Make room there, then go on with --resume: what was written before, "
+            "the last checkpoint above all, is whole"
+        ) from error
 
 
 def load(path: Path) -> dict:
@@ -46,25 +65,33 @@ def load(path: Path) -> dict:
 
 
 class Log:
-    """A JSON-lines file. Opening it at a step drops later lines, which a killed run wrote after its checkpoint."""
+    """A JSON-lines file. Opening it at a step drops later lines, which a killed run wrote after its checkpoint.
+
+    Raises:
+        CcaError: it can't be written.
+    """
 
     def __init__(self, path: Path, step: int) -> None:
-        lines = []
-        if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    continue  # a kill cut the last line
-                if entry.get("step", 0) <= step:
-                    lines.append(line)
-            temporary = path.with_name(path.name + ".tmp")
-            temporary.write_text("".join(line + "\n" for line in lines))
-            os.replace(temporary, path)
-        self.file = open(path, "a", buffering=1)  # noqa: SIM115 - lives as long as the run
+        self.path, lines = path, []
+        with writing(path):
+            if path.exists():
+                for line in path.read_text(errors="replace").splitlines():
+                    try:
+                        entry = json.loads(line)
+                    except ValueError:
+                        continue  # a kill cut the last line
+                    if entry.get("step", 0) <= step:
+                        lines.append(line)
+                temporary = path.with_name(path.name + ".tmp")
+                temporary.write_text("".join(line + "\n" for line in lines))
+                os.replace(temporary, path)
+            self.file = open(path, "a", buffering=1)  # noqa: SIM115 - lives as long as the run
 
     def write(self, **entry) -> None:
-        self.file.write(json.dumps(entry) + "\n")
+        """Raises CcaError where the disk is full."""
+        with writing(self.path):
+            self.file.write(json.dumps(entry) + "\n")
 
     def close(self) -> None:
-        self.file.close()
+        with contextlib.suppress(OSError):  # the rest of a line that `write` could not write, and said so
+            self.file.close()

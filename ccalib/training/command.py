@@ -72,16 +72,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument("--" + name.replace("_", "-"), type=kind, help=text)
 
 
-def has_bf16() -> bool:
-    """Whether the processor or GPU multiplies bfloat16 in hardware."""
-    import torch
-
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
 def prepare_process(threads: int | None) -> None:
     """Before the first tensor operation: without flushed denormals early training slows several times over."""
     import numpy as np
@@ -96,6 +86,7 @@ def prepare_process(threads: int | None) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, export, say what came out."""
     prepare_process(args.threads)
+    from ccalib.model.layers import has_bf16
     from ccalib.model.presets import PRESETS, Preset
     from ccalib.training import checkpoint, export
     from ccalib.training.adapt import adapt
@@ -118,7 +109,10 @@ def run(args: argparse.Namespace) -> int:
         raise CcaError("--resume goes on with the run's own preset; for another one there is --continue-from")
     if state is not None:
         settings = Settings(**({"optimizer": "adam"} | state["settings"]))
-        settings = settings if args.resume else dataclasses.replace(settings, **chosen)
+        changed = dataclasses.replace(settings, **chosen)
+        if args.resume and changed != settings:
+            raise CcaError("--resume goes on with the run's own settings; for others there is --continue-from")
+        settings = changed
         plan = Plan(**state["plan"]) if args.resume and state["plan"] else None
         minutes = state["minutes"] if args.resume and plan is None else minutes
         if not args.resume and state["plan"] and state["step"] > state["plan"]["decay_start"]:
@@ -146,7 +140,8 @@ def run(args: argparse.Namespace) -> int:
     photos = load_photos(train, args.cache, settings.crop, not args.quiet)
     state = adapt(state, preset, photos) if state else None
     validation = load_photos(held, args.cache, 64, not args.quiet) if held else None
-    for line in photos.skipped:
+    skipped = photos.skipped + (validation.skipped if validation else [])
+    for line in skipped:
         print(f"skipped: {line}", file=sys.stderr)
     trainer = Trainer(
         args.run, preset, photos, settings, plan=plan, minutes=minutes, state=state, resume=args.resume,
@@ -160,7 +155,7 @@ def run(args: argparse.Namespace) -> int:
                     shutil.copyfile(origin.parent / name, args.run / name)
         with open(args.run / "commands.txt", "a") as file:
             file.write("ccalib " + shlex.join(sys.argv[1:]) + "\n")
-        print(f"{len(photos)} photographs, {len(photos.skipped)} skipped")
+        print(f"{len(photos)} photographs, {len(skipped)} skipped")
         print(f"settings {json.dumps(dataclasses.asdict(settings))}")
     try:
         codec = trainer.train()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
@@ -51,39 +52,55 @@ def load_photos(files: list[Path], cache: Path, smallest: int = 0, progress: boo
 
     Args:
         smallest: photographs with a side below this are left out (crops would not fit).
+    Returns:
+        the photographs; those that can't be read, or are too small, are named in `skipped`.
     Raises:
-        CcaError: nothing readable is left.
+        CcaError: nothing readable is left, or the cache can't be written (a full disk).
     """
     stats = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files]
     key = hashlib.sha256(json.dumps([SHORT_SIDE, smallest, stats]).encode()).hexdigest()[:16]
     data, listing = cache / f"{key}.u8", cache / f"{key}.json"
     if not listing.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        index, skipped, offset = [], [], 0
         temporary = cache / f"{key}.{os.getpid()}.tmp"
-        with open(temporary, "wb") as out:
-            for file in tqdm(files, desc="decoding photographs", unit="", disable=None if progress else True):
-                try:
-                    pixels = np.asarray(_reduced(images.load(file)))
-                except CcaError as error:
-                    skipped.append(str(error))
-                    continue
-                if min(pixels.shape[:2]) < smallest:
-                    skipped.append(f"{file.name}: smaller than {smallest} pixels")
-                    continue
-                out.write(pixels.tobytes())
-                index.append({"name": file.name, "offset": offset, "height": pixels.shape[0], "width": pixels.shape[1]})
-                offset += pixels.size
-        os.replace(temporary, data)
-        temporary.write_text(json.dumps({"index": index, "skipped": skipped}))
-        os.replace(temporary, listing)
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            index, skipped = _decode(files, temporary, smallest, progress)
+            os.replace(temporary, data)
+            temporary.write_text(json.dumps({"index": index, "skipped": skipped}))
+            os.replace(temporary, listing)
+        except OSError as error:
+            raise CcaError(f"{cache}: the decoded photographs can't be kept there ({error}); make room, or name "
+                           "another folder (--cache)") from error  # fmt: skip
+        finally:
+            if cache.is_dir():
+                temporary.unlink(missing_ok=True)
     stored = json.loads(listing.read_text())
     if not stored["index"]:
         raise CcaError(f"no photograph can be used out of {len(files)}: {'; '.join(stored['skipped'][:3])}")
     return Photos(np.memmap(data, dtype=np.uint8, mode="r"), stored["index"], stored["skipped"])
 
 
-def _reduced(image):
+def _decode(files: list[Path], target: Path, smallest: int, progress: bool) -> tuple[list[dict], list[str]]:
+    """Pixels of all readable photographs, one after the other, into a file: (where each lies, what was skipped)."""
+    index, skipped, offset = [], [], 0
+    with open(target, "wb") as out:
+        for file in tqdm(files, desc="decoding photographs", unit="", disable=None if progress else True):
+            try:
+                pixels = np.asarray(reduced(images.load(file)))
+            except CcaError as error:
+                skipped.append(str(error))
+                continue
+            if min(pixels.shape[:2]) < smallest:
+                skipped.append(f"{file.name}: smaller than {smallest} pixels")
+                continue
+            out.write(pixels.tobytes())
+            index.append({"name": file.name, "offset": offset, "height": pixels.shape[0], "width": pixels.shape[1]})
+            offset += pixels.size
+    return index, skipped
+
+
+def reduced(image: Image.Image) -> Image.Image:
+    """The photograph as training sees it: its short side at most `SHORT_SIDE` pixels."""
     factor = SHORT_SIDE / min(image.size)
     if factor >= 1:
         return image
@@ -96,13 +113,17 @@ def split(folder: Path, validation: Path | None = None) -> tuple[list[Path], lis
     Args:
         validation: list of names to hold out (`#` starts a comment); without one, one in 16, chosen by name.
     Raises:
-        CcaError: no images, or a name in the list that isn't in the folder.
+        CcaError: no images, a list that can't be read, or a name in it that isn't in the folder.
     """
     files = images.find([folder])
     if validation is None:
         held = {f.name for f in files if _share(f.name) < 1 / HELD_OUT} if len(files) >= HELD_OUT else set()
     else:
-        held = {n for line in Path(validation).read_text().splitlines() if (n := line.split("#")[0].strip())}
+        try:
+            lines = Path(validation).read_text("utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise CcaError(f"{validation}: can't be read as a list of names ({error})") from error
+        held = {n for line in lines if (n := line.split("#")[0].strip())}
         missing = held - {f.name for f in files}
         if missing:
             raise CcaError(f"{validation}: not in {folder}: {sorted(missing)[0]} and {len(missing) - 1} more")

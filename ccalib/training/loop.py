@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -25,13 +26,13 @@ from ccalib.model.presets import Preset
 from ccalib.training import checkpoint
 from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
-from ccalib.training.muon import ConvMuon, is_matrix
+from ccalib.training.optimizers import optimizers
 from ccalib.training.schedule import Plan, plan_for
 from ccalib.training.start import freeze_analysis, new_codec, start_auxiliary
 from ccalib.training.validate import validate
 
-BETAS = (0.9, 0.99)  # with 0.999 a parameter whose gradient suddenly grows jumps 30 learning rates, and a run blew up
 TIMED_STEPS = (10, 30)  # between these steps the speed is measured that turns minutes into steps
+PATIENCE = 10  # steps in a row whose gradient isn't finite end a run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,29 +66,6 @@ class Stopped(Exception):
     """Ctrl-C or SIGTERM, after a checkpoint was written."""
 
 
-def optimizers(objective: Objective, settings: Settings) -> dict[str, torch.optim.Optimizer]:
-    """`codec`, `quantiles`, and for the honest loss `auxiliary`: each parameter is in exactly one."""
-    quantiles, klt, gains, rest, auxiliary, matrices = [], [], [], [], [], []
-    for name, p in objective.named_parameters():
-        part = name.split(".")[1]
-        own = part == "auxiliary" and settings.loss == "honest"
-        home = auxiliary if own else {"klt": klt, "hyper_klt": klt, "gains": gains}.get(part, rest)
-        home = klt if ".h_s.linear." in name else home
-        if settings.optimizer == "muon" and home is rest and is_matrix(p):
-            home = matrices
-        (quantiles if name.endswith("quantiles") else home).append(p)
-    groups = [{"params": rest, "lr": settings.lr}]
-    groups += [{"params": klt, "lr": settings.lr * settings.klt_rate}] if klt else []
-    groups += [{"params": gains, "lr": settings.lr * settings.gain_rate}] if gains else []
-    result = {"codec": torch.optim.Adam(groups, betas=BETAS, fused=True)}
-    result["quantiles"] = torch.optim.Adam([{"params": quantiles, "lr": settings.quantile_lr}])
-    if matrices:
-        result["matrices"] = ConvMuon([{"params": matrices, "lr": settings.lr}])
-    if auxiliary:
-        result["auxiliary"] = torch.optim.Adam([{"params": auxiliary, "lr": settings.lr}], betas=BETAS, fused=True)
-    return result
-
-
 class Trainer:
     """One run in one folder: `last.pt`, `constant.pt` (end of the constant phase), `log.jsonl`.
 
@@ -116,6 +94,7 @@ class Trainer:
         self.average = AveragedModel(codec, multi_avg_fn=get_ema_multi_avg_fn(settings.ema))
         self.rates = {name: [g["lr"] for g in o.param_groups] for name, o in self.optimizers.items()}
         self.step, self.seconds, self.decay_only = 0, 0.0, decay_only
+        self.skipped = self._in_row = 0
         if state is not None:
             self._restore(state, resume)
         self.wrapped, *prepared = self.accelerator.prepare(objective, *self.optimizers.values())
@@ -125,7 +104,8 @@ class Trainer:
         self.main = self.accelerator.is_main_process
         self._signal: int | None = None
         if self.main:
-            run.mkdir(parents=True, exist_ok=True)
+            with checkpoint.writing(run):
+                run.mkdir(parents=True, exist_ok=True)
 
     # ---- state ------------------------------------------------------------------------------------------------------
 
@@ -140,6 +120,7 @@ class Trainer:
             "processes": self.accelerator.num_processes,
             "step": self.step,
             "seconds": self.seconds,
+            "skipped": self.skipped,
             "objective": self.objective.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": {name: o.state_dict() for name, o in self.optimizers.items()},
@@ -160,7 +141,7 @@ class Trainer:
             stored = state["optimizers"].get(name)
             if stored and _shape(stored) == _shape(optimizer.state_dict()):
                 optimizer.load_state_dict(stored)
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds, self.skipped = state["step"], state["seconds"], state.get("skipped", 0)
 
     def save(self, name: str = "last.pt") -> None:
         if self.main:
@@ -171,12 +152,16 @@ class Trainer:
     def train(self) -> Codec:
         """Train to the end of the plan and give the averaged codec.
 
+        A step whose gradient isn't finite changes nothing; it is said on standard error, logged (kind "skipped") and
+        counted, and the next step sees other crops.
+
         Raises:
             Stopped: after Ctrl-C or SIGTERM, with a checkpoint written.
-            CcaError: a loss that isn't finite; the last checkpoint is left as it was.
+            CcaError: such steps, `PATIENCE` in a row, or a file that can't be written (a full disk); the last
+                checkpoint is left as it was.
         """
-        handlers = {s: signal.signal(s, self._remember) for s in (signal.SIGINT, signal.SIGTERM)}
         log = checkpoint.Log(self.run / "log.jsonl", self.step) if self.main else None
+        handlers = {s: signal.signal(s, self._remember) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             return self._train(log)
         finally:
@@ -198,15 +183,16 @@ class Trainer:
         while self.plan is None or self.step < self.plan.total:
             terms, norm = self._step()
             self.step += 1
-            window.append(terms)
-            clipped += norm > s.clip
+            if self._usable(norm, log):
+                window.append(terms)
+                clipped, shown = clipped + (norm > s.clip), norm
             now = time.monotonic()
             self.seconds = before + now - began
             if self.plan is None:
                 self._plan(now)
                 bar.total = self.plan.total if self.plan else None
-            if self.step % s.log_every == 0 and self.main:
-                entry = _summary(window) | {"clipped": clipped / len(window), "norm": norm, "lr": self._rate() * s.lr}
+            if self.step % s.log_every == 0 and self.main and window:
+                entry = _summary(window) | {"clipped": clipped / len(window), "norm": shown, "lr": self._rate() * s.lr}
                 entry |= {"steps_per_second": len(window) / (now - last), "seconds": self.seconds}
                 log.write(kind="train", step=self.step, **entry)
                 bar.set_postfix(loss=f"{entry['loss']:.3f}", bpp=f"{sum(entry['groups']) + entry['rate_z']:.3f}")
@@ -246,22 +232,37 @@ class Trainer:
         s = self.settings
         alpha = self.plan.alpha(self.step, s.alpha, s.alpha_fall) if self.plan else s.alpha
         total, terms = self.wrapped(x, quality, alpha)
-        if not math.isfinite(total.item()):
-            raise CcaError(
-                f"loss: not finite at step {self.step}. The last checkpoint is untouched; "
-                f"try --resume with a lower --lr (now {self.settings.lr}) or --clip (now {self.settings.clip})"
-            )
         self.accelerator.backward(total)
-        norm = 0.0
-        for name, optimizer in self.prepared.items():
+        norms = {}
+        for name in self.prepared:
             if name != "quantiles":
                 parameters = [p for g in self.optimizers[name].param_groups for p in g["params"]]
-                clipped = self.accelerator.clip_grad_norm_(parameters, self.settings.clip)
-                norm = float(clipped) if name == "codec" else norm
-            optimizer.step()
+                norms[name] = float(self.accelerator.clip_grad_norm_(parameters, s.clip))
+        finite = all(map(math.isfinite, norms.values()))  # of the shared gradient: all processes decide alike
+        for optimizer in self.prepared.values():
+            if finite:
+                optimizer.step()
             optimizer.zero_grad()
-        self.average.update_parameters(self.objective.codec)
-        return terms, norm
+        if finite:
+            self.average.update_parameters(self.objective.codec)
+        return terms, norms["codec"] if finite else math.nan
+
+    def _usable(self, norm: float, log: checkpoint.Log | None) -> bool:
+        """Whether the step just done changed the weights; if not, say so, or give up."""
+        if math.isfinite(norm):
+            self._in_row = 0
+            return True
+        self.skipped, self._in_row = self.skipped + 1, self._in_row + 1
+        if self.main:
+            log.write(kind="skipped", step=self.step)
+            tqdm.write(f"step {self.step}: not finite; skipped ({self.skipped} so far)", file=sys.stderr)
+        if self._in_row == PATIENCE:
+            raise CcaError(
+                f"loss: loss or gradient not finite in {PATIENCE} steps in a row, the last of them step {self.step}. "
+                f"The last checkpoint is untouched; start another run from it or from constant.pt (--continue-from) "
+                f"with a lower --lr (now {self.settings.lr}) or --clip (now {self.settings.clip})"
+            )
+        return False
 
     def _rate(self) -> float:
         return self.plan.rate(self.step) if self.plan else min((self.step + 1) / max(self.settings.warmup, 1), 1.0)

@@ -342,5 +342,5 @@ for path in sorted(thread_photo().parent.glob("*.png")):
 # ## What this lesson takes away
 #
 # The misconception that **a compressed photograph is a smaller photograph**. It is a list of whole numbers, written in
-# an order that makes each one easy to guess, and the picture is computed from it. Next: *01 Transforms*, on what those
-# numbers know.
+# an order that makes each one easy to guess, and the picture is computed from it. Next:
+# [01 · Transforms](01_transforms.ipynb), on what those numbers know.

@@ -556,4 +556,4 @@ print("that is", "less than the receptive field" if most_of_it < measured else "
 # some direction, and, once a network decodes, in which direction that is depends on its neighbors.
 #
 # Exercises: [01 · Transforms](exercises/01_transforms.ipynb) (★ the KLT, ★★ the receptive field). Next:
-# *02 Probabilities to bytes*, on how rounded numbers become a file.
+# [02 · From probabilities to bytes](02_bytes.ipynb), on how rounded numbers become a file.

@@ -666,4 +666,4 @@ Wipe(Picture("intact", from_tensor(right.x_hat)), *candidates, zoom=2, heading="
 # on both sides, to the last bit.
 #
 # Exercises: [02 · From probabilities to bytes](exercises/02_bytes.ipynb) (★ the length of a code, ★★ a range coder).
-# Next: *03 Hyperprior*, on where the probabilities come from.
+# Next: [03 · The hyperprior](03_hyperprior.ipynb), on where the probabilities come from.

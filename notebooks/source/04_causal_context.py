@@ -608,4 +608,4 @@ assert len(spent) == len(sizes) < cells_in_all and min(spent) > 0
 # model with it saves over the best model without it.
 #
 # Exercises: [04 · Causal context](exercises/04_causal_context.ipynb) (★ the chain rule, ★★ find the leak). Next:
-# *05 The CCA loss*, on moving knowledge into early groups.
+# [05 · The CCA loss](05_cca_loss.ipynb), on moving knowledge into early groups.

@@ -699,4 +699,4 @@ print(f"eight classes leave {100 * np.sum(wrong[8]) / np.sum(wrong[1]):.0f} % of
 # both ways, several times.
 #
 # Exercises: [06 · Uneven grouping](exercises/06_grouping.ipynb) (★ the schedule, ★★ the cost of a context). Next:
-# *07 Training*.
+# [07 · Training](07_training.ipynb).

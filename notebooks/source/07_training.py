@@ -496,7 +496,7 @@ print(f"rounded rates and a frozen analysis at the end (freeze): {frozen:+.1f} p
 # *Not run here.* One command trains `small`, on a folder with some hundred photographs or more, in the background; the
 # same command once more resumes it.
 #
-#     make train PHOTOS=~/Pictures MINUTES=600
+#     make train PHOTOS="$HOME/Pictures" MINUTES=600
 #
 # It measures its own speed for the first steps, turns minutes into steps once, and keeps one photograph in sixteen out
 # for validation. What to expect is in the log of the shipped weights. Scrub through it:

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Judging a codec
 #
-# A paper says: "our codec saves 47 %". Of what, against whom, on which photographs, at which quality, and by whose
+# A paper says: "our codec saves 30 %". Of what, against whom, on which photographs, at which quality, and by whose
 # eyes? You will judge pictures, then curves, then claims. On the way you compute the number that all papers quote by
 # hand, and spoil it in every way that is in use.
 #
@@ -278,7 +278,7 @@ view
 #
 # ## 4. Against whom?
 #
-# "It saves 47 %" is half of a sentence. One curve, ours, against every other one:
+# "It saves 30 %" is half of a sentence. One curve, ours, against every other one:
 
 # %%
 against = {name: bd_rate(curve, ours)["percent"] for name, curve in curves.items() if name != "ccalib"}
@@ -419,7 +419,7 @@ print(f"JPEG against JPEG, same settings, other photographs: {same_codec:+.0f} %
 plain = {
     "jpeg": {"as it comes: 4:2:0, not optimized": with_settings(format="JPEG")},
     "webp": {"method 0 (the quickest)": with_settings(format="WEBP", method=0)},
-    "jpeg2000": {"as it comes: reversible": with_settings(format="JPEG2000", quality_mode="dB")},
+    "jpeg2000": {"as it comes: reversible, no color transform": with_settings(format="JPEG2000", quality_mode="dB")},
 }
 lines = [["anchor", "settings", "gives away", "ccalib against it"]]
 for name, weak in plain.items():
@@ -455,7 +455,7 @@ traps["short overlap"] = max(moves)
 #
 # ### Three ways to take a mean
 #
-# A set's PSNR is the mean of the photographs' PSNRs. Or is it the PSNR of their mean squared error? And is "1 : 55" the
+# A set's PSNR is the mean of the photographs' PSNRs. Or is it the PSNR of their mean squared error? And is "1 : 50" the
 # mean of the ratios, or the ratio of the means?
 
 # %%
@@ -600,9 +600,9 @@ print("what 24 photographs allow to say:", "; ".join(verdicts))
 view
 
 # %% [markdown]
-# Three kinds of chance are left out here: which weights a training ends with (train with several seeds), which machine
-# timed it, and that somebody looked at Kodak while choosing. Against the last there is one cure: choose on other
-# photographs, and run the test once.
+# Two kinds of chance are left out here: which weights a training ends with (train with several seeds), and that
+# somebody looked at Kodak while choosing. Against the second there is one cure: choose on other photographs, and run
+# the test once.
 #
 # ## 7. Look
 #
@@ -734,5 +734,5 @@ print(f"the bar to get under: JPEG at its best, about {about(bar / 1000, 2)} kB;
 # The misconception that **a codec is better by a number**. Behind the number stand a set, an anchor, a measure, a range
 # and a mean, and each of them can be chosen so that the number comes out well.
 #
-# Exercises: [08 · Judging a codec](exercises/08_judging.ipynb) (★ the figures of a set, ★★ BD-rate). Next: *09 The real
-# size*, on what changes when the codec is ten times as large.
+# Exercises: [08 · Judging a codec](exercises/08_judging.ipynb) (★ the figures of a set, ★★ BD-rate). Next:
+# [09 · The real size](09_real_size.ipynb), on what changes when the codec is ten times as large.

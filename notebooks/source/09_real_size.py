@@ -322,8 +322,8 @@ print("counted here; times published:", TIMES_SOURCE)
 # (VTM, the reference program of the VVC standard, is there to remind you: a decoder of a standard takes a tenth of a
 # second on a CPU. Its encoder takes minutes.)
 #
-# Groups of channels are the way out: five steps for any size of the photograph. Each context reads more than the last
-# and has more to predict, so the later steps cost more:
+# Groups of channels are the way out: z and five groups, six steps, for any size of the photograph. Each context reads
+# more than the last and has more to predict, so the later steps cost more:
 
 # %%
 lines = [["kMAC a pixel", *(f"g{i + 1}" for i in range(PAPER.groups)), "the largest / the smallest"]]
@@ -437,7 +437,7 @@ rare = len(home) * np.abs(wide[0] - wide[1]).mean() / codec.gaussian.step
 print(f"in 64-bit floats: one in {1 / max(rare, 1e-15):.0e} photographs")
 
 # %% [markdown]
-# The differences are at the last digit of a 32-bit float, and they hit a level in some photographs and on some
+# The differences are in the last digits of a 32-bit float, and they hit a level in some photographs and on some
 # machines. That is the worst kind of error: tests pass, and a user's picture is lost. The last column is 0 on every
 # processor: the cell asserts that all scales are equal *in every bit*.
 #
@@ -508,12 +508,14 @@ def cost_of(entry):
 published = {entry.name: (*cost_of(entry), against_vtm(curve(entry.curve))) for entry in CODECS}
 known = {name: values for name, values in published.items() if values[1] is not None}
 best, busiest = min(known, key=lambda name: known[name][2]), max(known, key=lambda name: known[name][1])
+largest = max(known, key=lambda name: known[name][0])
 Predict(
     "Codecs of 2018 to 2025, with their multiplications and their BD-rates. Which of them has the smallest files?",
     ["The one with the most multiplications", "The one with the most parameters", "Another one"],
-    answer=0 if best == busiest else 1 if best == max(known, key=lambda name: known[name][0]) else 2,
+    answer=0 if best == busiest else 1 if best == largest else 2,
     explanation=f"{best} has the smallest files ({known[best][2]:+.0f} % against VTM) with {known[best][1]:,.0f} kMAC "
-    f"a pixel; {busiest} takes {known[busiest][1]:,.0f} for {known[busiest][2]:+.0f} %. More work came with "
+    f"a pixel; {busiest} takes {known[busiest][1]:,.0f} for {known[busiest][2]:+.0f} %. {largest} has the "
+    f"most parameters, {known[largest][0]:.0f} million. More work came with "
     "smaller files from 2018 to today, but among the recent ones work alone does not tell the order.",
     misconception="The codec that works hardest is the best one.",
 )
@@ -608,9 +610,9 @@ print(aligned(lines))
 #
 # ## 8. *Deeper:* the released weights
 #
-# The authors give four checkpoints for download (their links are at github.com/LabShuHangGU/CCA). If you have one,
-# set the environment variable `CCA_CHECKPOINT` to its path before you start Jupyter, and this cell codes the piece of
-# section 4 with it.
+# The authors offer trained weights for download (their links are at github.com/LabShuHangGU/CCA). If you have such a
+# checkpoint, set the environment variable `CCA_CHECKPOINT` to its path before you start Jupyter, and this cell codes
+# the piece of section 4 with it.
 
 # %%
 checkpoint = os.environ.get("CCA_CHECKPOINT", "")

@@ -34,7 +34,9 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as play:
-        path = os.environ.get("CCALIB_CHROMIUM", "/usr/bin/chromium")
+        named = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
+        path = os.environ.get("CCALIB_CHROMIUM") or next(filter(None, named), None)
+        assert path, "no Chromium found: install one (Debian: apt install chromium), or name yours in CCALIB_CHROMIUM"
         browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -50,6 +52,7 @@ def lab(tmp_path_factory) -> str:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTERLAB_SETTINGS_DIR")}
+    own["OMP_NUM_THREADS"] = "1"  # two threads would wait for one another on two cores that have more to do
     settings = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
     settings.mkdir(parents=True)
     (settings / "notification.jupyterlab-settings").write_text(json.dumps({"fetchNews": "false"}))

@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, TimeoutError
 
 RUN_S = 240
+REST = 400  # ms after a move; the host hears of it when the hand rests
 NOTEBOOK = "jupyterapp.shell.currentWidget"
 CELLS = f"{NOTEBOOK}.content.model.cells"
 
@@ -34,9 +35,16 @@ def open_and_run(browser: Browser, address: str, shots: Path, name: str) -> Page
         page.wait_for_function(done, timeout=RUN_S * 1000)
     except TimeoutError:
         page.screenshot(path=shots / f"{name}_not_done.png")
+        leave(page)
         raise
     page.wait_for_timeout(1000)
     return page
+
+
+def leave(page: Page) -> None:
+    """Shut the kernel down, so that it takes no time from the next notebook, and close the page."""
+    page.evaluate(f"async () => {{ await {NOTEBOOK}.sessionContext.shutdown(); }}")
+    page.close()
 
 
 def command(page: Page, name: str, arguments: str = "{}") -> None:
@@ -79,6 +87,24 @@ def drag(page: Page, target, start: float, end: float, height: float = 0.5) -> N
     page.mouse.move(box["x"] + end * box["width"], y, steps=8)
     page.mouse.up()
     page.wait_for_timeout(200)
+
+
+def every_move_is_told(page: Page, found, heading: str, where: str, keys: list[str], mouse: str | None) -> None:
+    """Each key, and then the mouse (a click, or "drag …"), changes what the widget says."""
+    found.locator(where).first.focus()
+    for key in keys:
+        said = sentence(found)
+        page.keyboard.press(key)
+        page.wait_for_timeout(REST)
+        assert sentence(found) != said, (heading, key)
+    if mouse:
+        said = sentence(found)
+        if mouse.startswith("drag "):
+            drag(page, found.locator(mouse.removeprefix("drag ")).first, 0.8, 0.7)
+        else:
+            found.locator(mouse).first.click()
+        page.wait_for_timeout(REST)
+        assert sentence(found) != said, (heading, mouse)
 
 
 def active_cell(page: Page) -> int:

@@ -9,7 +9,7 @@ import pytest
 if os.environ.get("CCALIB_BROWSER") != "1":
     pytest.skip("set CCALIB_BROWSER=1 to drive a browser", allow_module_level=True)
 
-from driving import drag, open_and_run, sentence, top, troubles, widget  # noqa: E402
+from driving import every_move_is_told, leave, open_and_run, top, troubles, widget  # noqa: E402
 
 PREDICT = ("Predict first", ".cca-option", ["ArrowDown", "Enter"], None)
 # lesson -> widgets: heading, what is focused, keys, and what is clicked ("drag …": drawn along); each must be told
@@ -49,7 +49,7 @@ LESSONS = {
 def lesson(request, chromium, lab, shots):
     page = open_and_run(chromium, lab, shots, request.param)
     yield request.param, page
-    page.close()
+    leave(page)
 
 
 def test_no_error_in_any_output(lesson):
@@ -61,18 +61,5 @@ def test_widgets_follow_keys_and_mouse(lesson, shots):
     for number, (heading, where, keys, mouse) in enumerate(LESSONS[name]):
         top(page)
         found = widget(page, heading)
-        found.locator(where).first.focus()
-        for key in keys:
-            said = sentence(found)
-            page.keyboard.press(key)
-            page.wait_for_timeout(400)
-            assert sentence(found) != said, (heading, key)
-        if mouse:
-            said = sentence(found)
-            if mouse.startswith("drag "):
-                drag(page, found.locator(mouse.removeprefix("drag ")).first, 0.8, 0.7)
-            else:
-                found.locator(mouse).first.click()
-            page.wait_for_timeout(400)
-            assert sentence(found) != said, (heading, mouse)
+        every_move_is_told(page, found, heading, where, keys, mouse)
         found.screenshot(path=shots / f"{name}_{number}.png")

@@ -1,3 +1,5 @@
+import multiprocessing
+
 import numpy as np
 import pytest
 import torch
@@ -5,13 +7,15 @@ import torch
 import ccalib
 from ccalib import CcaError, images, weights
 from ccalib.evaluation.evaluate import estimate
+from ccalib.evaluation.metrics import psnr
 from ccalib.files import coding, container
 from ccalib.model.codec import STRIDE, Codec
 from ccalib.model.presets import TINY
 from tests.conftest import DATA
+from tests.faults import largest_file
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 70), (63, 64), (64, 64), (65, 129), (17, 5), (130, 1)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 70), (63, 64), (64, 64), (65, 129), (17, 5), (130, 1), (1, 5000)])
 def test_any_size_decodes_to_the_models_own_reconstruction(codec, picture, size):
     image = picture.resize(size)
     data = ccalib.encode(image, 2.5, codec)
@@ -23,6 +27,41 @@ def test_any_size_decodes_to_the_models_own_reconstruction(codec, picture, size)
     info = ccalib.inspect(data)
     assert (info.width, info.height) == size and info.header <= 80
     assert info.header + sum(s.length for s in info.segments) == len(data)
+
+
+@pytest.fixture
+def fast(model, monkeypatch):
+    """The stored codec with its transforms in bfloat16, which any processor computes, if slowly."""
+    monkeypatch.setattr(weights, "has_bf16", lambda: True)
+    return ccalib.load(model, bf16=True)
+
+
+def test_bfloat16_is_for_transforms_alone_and_any_decoder_reads_the_file(codec, fast, picture):
+    data = ccalib.encode(picture, 3, fast)
+    x = images.pad(images.to_tensor(picture), STRIDE)
+    seen = []
+    hooks = [m.register_forward_hook(lambda m, given, out: seen.append(out.dtype)) for m in (fast.g_a, fast.g_s)]
+    with torch.inference_mode():
+        out = fast(x, torch.tensor([3.0]))
+    for hook in hooks:
+        hook.remove()
+    assert seen == [torch.bfloat16, torch.bfloat16] and {t.dtype for t in out["decoded"]} == {torch.float64}
+    own = images.from_tensor(out["x_hat"][:, :, : picture.height, : picture.width])
+    decoded, plain = (np.asarray(ccalib.decode(data, model=c)).astype(int) for c in (fast, codec))
+    assert np.array_equal(decoded, np.asarray(own))
+    assert not np.array_equal(decoded, plain) and abs(decoded - plain).mean() < 1  # checksums say: the same symbols
+    assert psnr(picture, ccalib.decode(ccalib.encode(picture, 3, codec), model=fast)) > psnr(picture, own) - 0.5
+
+
+def test_bfloat16_is_refused_where_it_can_not_be_had(codec, model, picture, monkeypatch):
+    monkeypatch.setattr(weights, "has_bf16", lambda: False)
+    data = ccalib.encode(picture, 3, codec)
+    for run in (ccalib.load, lambda m, bf16: ccalib.encode(picture, 3, m, bf16=bf16),
+                lambda m, bf16: ccalib.decode(data, model=m, bf16=bf16)):  # fmt: skip
+        with pytest.raises(CcaError, match="bf16: this machine"):
+            run(model, bf16=True)
+        with pytest.raises(CcaError, match="bf16: this codec"):
+            run(codec, bf16=True)
 
 
 def test_cut_files(codec, picture):
@@ -100,6 +139,52 @@ def test_another_models_file_is_refused(codec, picture):
 def test_a_codec_without_stored_weights_writes_no_files(picture):
     with pytest.raises(CcaError, match="save"):
         ccalib.encode(picture, 3, Codec(TINY).eval())
+
+
+@pytest.mark.parametrize("flat", [False, True])
+def test_a_large_picture_with_an_empty_z_is_filled_up_and_decodes_alike(codec, picture, monkeypatch, flat):
+    if flat:  # all symbols of z are 0, which takes no bytes
+        monkeypatch.setattr(codec, "hyper_analyze", lambda y: codec._medians().expand(1, -1, 2, 3))
+    plain = ccalib.encode(picture, 2, codec)
+    z = ccalib.inspect(plain).segments[0].length
+    assert (z == 0) == flat
+    monkeypatch.setattr(container, "FREE_PIXELS", 0)
+    monkeypatch.setattr(container, "PIXELS_PER_BYTE", 64)
+    data = ccalib.encode(picture, 2, codec)
+    assert ccalib.inspect(data).segments[0].length == container.least(picture.width, picture.height) > z
+    filled = ccalib.decode(data, model=codec)
+    monkeypatch.undo()  # or the plain file would be refused
+    assert np.array_equal(np.asarray(filled), np.asarray(ccalib.decode(plain, model=codec)))
+
+
+@pytest.mark.parametrize("share", [0, 0.5, 0.999])
+def test_a_full_disk_keeps_what_was_there(tmp_path, share):
+    path = tmp_path / "a.cca"
+    coding.write(path, b"before")
+    with largest_file(int(share * 10_000)), pytest.raises(CcaError, match="a.cca: can't be written"):
+        coding.write(path, bytes(10_000))
+    assert path.read_bytes() == b"before" and list(tmp_path.iterdir()) == [path]
+
+
+def test_two_processes_that_write_one_output_leave_a_whole_file(tmp_path):
+    path, contents = tmp_path / "a.cca", [bytes([i]) * 2_000_000 for i in (1, 2)]
+    coding.write(path, contents[0])
+
+    def often(data: bytes) -> None:
+        for _ in range(30):
+            coding.write(path, data)
+
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=often, args=(data,)) for data in contents]
+    for writer in writers:
+        writer.start()
+    seen = set()
+    while any(writer.is_alive() for writer in writers):
+        seen.add(path.read_bytes())
+    for writer in writers:
+        writer.join()
+        assert writer.exitcode == 0
+    assert seen <= set(contents) and list(tmp_path.iterdir()) == [path]
 
 
 def test_failed_writing_keeps_what_was_there(tmp_path, monkeypatch):

@@ -1,12 +1,17 @@
 import json
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from ccalib import decode
+from ccalib import encode as encoded
 from ccalib.cli import main
+from tests.faults import largest_file
 
 
 @pytest.fixture
@@ -73,13 +78,27 @@ def test_outputs_that_would_collide_are_refused(folder, model, picture, capsys):
 
 
 def test_effort_makes_another_file(folder, model, codec, capsys):
-    from ccalib import encode as encoded
-
     assert encode(folder / "in", "-o", folder / "plain", model=model) == 0
     assert encode(folder / "in", "-o", folder / "refined", "--effort", 2, model=model) == 0
     for name in ("a", "b"):
         assert (folder / f"refined/{name}.cca").read_bytes() != (folder / f"plain/{name}.cca").read_bytes()
     assert (folder / "refined/a.cca").read_bytes() == encoded(folder / "in/a.png", model=codec, effort=2)
+
+
+def test_bfloat16_on_the_command_line(folder, model, codec, monkeypatch, capsys):
+    monkeypatch.setattr("ccalib.weights.folders", lambda: [model.parent])
+    monkeypatch.setattr("ccalib.weights.has_bf16", lambda: True)
+    assert encode(folder / "in/a.png", folder / "a.cca", "--bf16", model=model) == 0
+    assert (folder / "a.cca").read_bytes() == encoded(folder / "in/a.png", model=model, bf16=True)
+    for options in ([], ["--bf16"]):
+        output = folder / f"a{len(options)}.png"
+        assert main(["decode", str(folder / "a.cca"), str(output), *options]) == 0
+        own = decode(folder / "a.cca", bf16=bool(options))
+        assert np.array_equal(np.asarray(Image.open(output)), np.asarray(own))
+    assert (folder / "a0.png").read_bytes() != (folder / "a1.png").read_bytes()
+    monkeypatch.setattr("ccalib.weights.has_bf16", lambda: False)
+    assert encode(folder / "in/b.jpg", folder / "b.cca", "--bf16", model=model) == 1
+    assert "bf16: this machine" in capsys.readouterr().err
 
 
 def test_a_stop_keeps_finished_files(folder, model, monkeypatch, capsys):
@@ -97,6 +116,49 @@ def test_a_stop_keeps_finished_files(folder, model, monkeypatch, capsys):
     monkeypatch.setattr(refine.Part, "descend", stopped)
     assert encode(folder / "in", "-o", folder / "out", "--effort", 1, model=model) == 130
     assert [f.name for f in (folder / "out").iterdir()] == ["a.cca"]
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_batch_keeps_whole_files_and_no_part_of_one(folder, model, picture):
+    for i in range(30):
+        picture.save(folder / "in" / f"{i:02d}.png")
+    command = [sys.executable, "-m", "ccalib", "encode", str(folder / "in"), "-o", str(folder / "out")]
+    process = subprocess.Popen(
+        [*command, "--model", str(model), "--effort", "4"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
+    )
+    until = time.monotonic() + 120
+    while not list((folder / "out").glob("*.cca")) and process.poll() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "what was finished is kept" in err and "Traceback" not in err, err
+    files = list((folder / "out").iterdir())  # hidden ones, too: no temporary file stays
+    assert 1 <= len(files) < 32 and all(f.suffix == ".cca" and not f.name.startswith(".") for f in files)
+    for file in files:
+        assert decode(file, model=model).size == picture.size
+
+
+def test_a_folder_that_cannot_be_written_is_named(folder, model, capsys):
+    (folder / "file").write_bytes(b"")
+    assert encode(folder / "in", "-o", folder / "file" / "out", model=model) == 1
+    assert "file/out: can't be made" in capsys.readouterr().err
+    (folder / "out").mkdir()
+    with largest_file(50):  # the header of a file would fit
+        assert encode(folder / "in", "-o", folder / "out", model=model) == 1
+    err = capsys.readouterr().err
+    assert "a.cca: can't be written" in err and "b.cca: can't be written" in err
+    assert not list((folder / "out").iterdir())
+
+
+def test_help_says_what_becomes_of_pictures(capsys):
+    with pytest.raises(SystemExit):
+        main(["encode", "--help"])
+    out = capsys.readouterr().out
+    assert all(word in out for word in ("EXIF", "ICC", "ransparency", "16-bit", "Ctrl-C"))
 
 
 @pytest.mark.parametrize("arguments, word", [
@@ -136,7 +198,5 @@ def test_doctor_finds_what_is_missing(model, capsys):
 
 
 def test_array_input(codec):
-    from ccalib import decode, encode
-
     pixels = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
-    assert decode(encode(pixels, 1, codec), model=codec).size == (40, 30)
+    assert decode(encoded(pixels, 1, codec), model=codec).size == (40, 30)

@@ -309,9 +309,8 @@ def test_what_cannot_be_saved_says_why(picture, model, tmp_path, options, word):
 
 
 def test_images_that_cannot_be_photographs_are_refused(model):
-    for image, word in ((Image.new("RGB", (0, 4)), "0×4 pixels"), (Image.new("La", (4, 4)), "conversion from La")):
-        with pytest.raises(CcaFileError, match=word):
-            image.save(io.BytesIO(), "CCA", model=model)
+    with pytest.raises(CcaFileError, match="0×4 pixels"):
+        Image.new("RGB", (0, 4)).save(io.BytesIO(), "CCA", model=model)
 
 
 def test_saving_an_opened_file_again(path, codec, data):

@@ -77,4 +77,4 @@ def test_a_log_becomes_a_dashboard(tmp_path):
 def test_the_module_needs_nothing_else():
     widget = Dashboard("made up", 5)
     assert widget._esm == module_text(*Dashboard.parts, "dashboard.js") and widget._esm.count("export default") == 1
-    assert "cca-training" in widget._css and not re.search(r"https?://(?!www\.w3\.org)", widget._esm)
+    assert "cca-rail-row" in widget._css and not re.search(r"https?://(?!www\.w3\.org)", widget._esm)

@@ -99,7 +99,7 @@ def test_pages_are_whole(built, page):
     site, problems = built
     assert problems == [] and links.dead(site.out) == []
     names = {path.relative_to(site.out).as_posix() for path in site.out.rglob("*.html")}
-    assert names == {"index.html", "00_small.html", "01_next.html", "glossary.html", "pictures.html"}
+    assert names == {"index.html", "00_small.html", "01_next.html", "glossary.html", "pictures.html", "weights.html"}
     assert "<h1" in page and 'id="Now-on-yours"' in page and "a number: 42" in page
     assert 'href="01_next.html#A-part"' in page and 'id="A-part-2"' in (site.out / "01_next.html").read_text()
     assert "5 minutes for the core" in page
@@ -164,6 +164,8 @@ def test_pictures_are_stored_smaller_and_measured(tmp_path, picture):
     stored = tmp_path / address.removeprefix("figures/")
     assert stored.stat().st_size < len(lossless) and kept.written == {stored}
     assert kept.worst == psnr(picture, Image.open(stored).convert("RGB")) > 35
+    strict = Pictures(tmp_path, "", 95, kept.worst + 1)
+    assert (tmp_path / strict.address(lossless)).read_bytes() == lossless and strict.worst == np.inf
     assert Pictures(tmp_path, "", 70).address(lossless) != Pictures(tmp_path, "", 95).address(lossless)
     flat = to_bytes(Image.new("RGB", (8, 8)), format="WEBP", lossless=True)
     assert (tmp_path / kept.address(flat).removeprefix("figures/")).read_bytes() == flat  # no larger than need be

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -192,6 +193,16 @@ def test_diagram_lights_what_it_is_told():
     assert set(bundle) == {"text/plain", "image/svg+xml", "image/png"}
     with pytest.raises(ccalib.CcaError, match="no part"):
         Diagram("nothing like it")
+
+
+def test_styles_close_what_they_open():
+    """The site joins the styles of a page's widgets: what one leaves open would swallow the next."""
+    for style in sorted(Path(ccalib.lessons.widgets.__file__).parent.glob("*.css")):
+        depth = 0
+        for brace in re.findall("[{}]", re.sub(r"/\*.*?\*/", "", style.read_text(), flags=re.DOTALL)):
+            depth += 1 if brace == "{" else -1
+            assert depth >= 0, style.name
+        assert depth == 0, style.name
 
 
 def test_every_widget_is_tested():

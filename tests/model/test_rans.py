@@ -1,11 +1,14 @@
 import numpy as np
 import pytest
+import torch
 from compressai.entropy_models import GaussianConditional
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ccalib import CcaError
 from ccalib.model import rans, varint
+from ccalib.model.coders import Read
+from ccalib.model.entropy import LatentGaussian
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +64,34 @@ def test_a_stream_of_escapes_stays_inside_the_padding(tables):
         except CcaError:
             continue
         assert np.abs(symbols).max() <= rans.SYMBOL_LIMIT
+
+
+def test_zero_bytes_are_zeros_and_no_streams(tables):
+    """`encode` in `ccalib.files` fills a z without bytes up with them."""
+    rows = np.ones(100, dtype=np.int32)
+    for length in (0, 4, 8, 200):
+        assert not rans.decode(bytes(length), rows, tables).any()
+    symbols = np.array([1] + [0] * 99)
+    coded = rans.encode(symbols, rows, tables)
+    assert np.array_equal(rans.decode(coded + bytes(40), rows, tables), symbols)
+
+
+@given(st.lists(st.sampled_from([-rans.SYMBOL_LIMIT, rans.SYMBOL_LIMIT]), min_size=1, max_size=60))
+def test_memory_is_bounded_by_the_symbols(tables, symbols):
+    """The costliest symbols fit under the bound; a longer payload is refused before its padding is allocated."""
+    values, rows = np.array(symbols), np.zeros(len(symbols), dtype=np.int32)
+    assert len(rans.encode(values, rows, tables)) <= rans.LONGEST * (rows.size + 1)
+    with pytest.raises(CcaError, match="bytes for"):
+        rans.decode(b"\xff" * (rans.LONGEST * (rows.size + 1) + 4), rows, tables)
+
+
+def test_scales_that_are_not_finite_never_reach_the_coder(tables):
+    gaussian = LatentGaussian(log_scale=True)
+    gaussian.update()
+    reader = Read(gaussian, rans.Tables.of(gaussian), [[b"\1\2\3\4" * 5]])
+    for bad in (float("nan"), float("inf")):
+        with pytest.raises(CcaError, match="group 1.*finite"):
+            reader(0, None, torch.zeros(1, 5, 2, 2), torch.full((1, 5, 2, 2), bad))
 
 
 def test_broken_tables_are_refused(tables):

@@ -6,6 +6,7 @@ from PIL import Image
 from ccalib import CcaError
 from ccalib.model.presets import TINY
 from ccalib.training.data import Crops, load_photos, split
+from tests.faults import largest_file
 
 
 def test_a_step_is_a_function_of_seed_and_step(photos):
@@ -46,6 +47,18 @@ def test_unreadable_photographs_are_named_and_skipped(tmp_path):
     assert (photos[0] == 7).all() and photos[0].shape == (80, 90, 3)
 
 
+def test_a_full_disk_is_named_and_leaves_no_half_cache(tmp_path):
+    Image.fromarray(np.full((80, 90, 3), 7, dtype=np.uint8)).save(tmp_path / "good.png")
+    cache = tmp_path / "cache"
+    for size in (0, 10_000):
+        with largest_file(size), pytest.raises(CcaError, match="cache: .*--cache"):
+            load_photos([tmp_path / "good.png"], cache, progress=False)
+        assert not list(cache.iterdir())
+    assert len(load_photos([tmp_path / "good.png"], cache, progress=False)) == 1
+    with pytest.raises(CcaError, match="--cache"):
+        load_photos([tmp_path / "good.png"], tmp_path / "good.png" / "cache", progress=False)
+
+
 def test_nothing_readable_is_an_error(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"")
     with pytest.raises(CcaError, match="bad.jpg"):
@@ -68,3 +81,6 @@ def test_split(tmp_path):
     names.write_text("missing.png\n")
     with pytest.raises(CcaError, match="missing.png"):
         split(tmp_path, names)
+    for bad in (tmp_path / "none.txt", tmp_path / "3.png"):
+        with pytest.raises(CcaError, match=f"{bad.name}: can't be read as a list"):
+            split(tmp_path, bad)

@@ -25,7 +25,7 @@ from ccalib.lessons.site.readme import Readme
 
 HERE = Path(__file__).parent
 LIMIT = 3_000_000  # bytes of a page with all that it loads
-INDEX = 300_000  # bytes to leave for the search's index, which is written last
+INDEX = 250_000  # bytes to leave for the search's index, which is written last
 ASSETS = ("host.js", "widgets.js", "site.js", "site.css", "icon.svg")
 
 
@@ -95,6 +95,7 @@ class Site:
         if (self.folder / "glossary.md").is_file():
             texts.append(Entry("glossary", "text", self.folder / "glossary.md", "Glossary"))
         texts.append(Entry("pictures", "text", notebooks.ROOT / "data" / "images" / "LICENSES.md", "Photographs"))
+        texts.append(Entry("weights", "text", notebooks.ROOT / "data" / "weights" / "small.md", "The weights"))
         return [*lessons, *extras, *exercises, *texts]
 
     def build(self) -> list[str]:
@@ -138,8 +139,8 @@ class Site:
         if entry.kind == "extra":
             command = "<code>make lab</code>."
         prefix = "../" * entry.name.count("/")
-        for quality in QUALITIES:
-            pictures = Pictures(self.out / "figures", f"{prefix}figures/", quality)
+        for quality, least in QUALITIES:
+            pictures = Pictures(self.out / "figures", f"{prefix}figures/", quality, least)
             marker = glossary.Marker(self.terms, entry.source.name, prefix) if entry.kind == "lesson" else str
             prose = Prose(self.addresses.on(entry.address, self._home_of(entry)), marker)
             page = render(entry.name, notebook, widgets, pictures, prose, command)

@@ -18,7 +18,7 @@ PACKAGE = build.ROOT / "ccalib"
 DATA = build.ROOT / "data"
 REMEMBERED = build.ROOT / "build" / "site-runs"
 SUFFIXES = {".py", ".js", ".css", ".json", ".tsv"}
-NO_MATTER = {"site", "exercises"}  # rooms of the lessons that no run depends on
+NO_MATTER = {"site", "exercises", "teaching"}  # rooms of the lessons that no run depends on
 
 # Run last, in the notebook's kernel: which traits Python listens to, and which are linked. The page does the links
 # itself; a trait that Python answers to needs a kernel, and the page says so when a reader gets there.

@@ -127,6 +127,7 @@ def with_anchors(html: str, found: list[Term]) -> str:
     rows = iter(found)
     row = lambda _: f'<tr id="{escape(next(rows).anchor)}">'
     body = re.sub("<tbody>.*?</tbody>", lambda table: re.sub("<tr>", row, table[0]), html, flags=re.DOTALL)
+    body = re.sub("<code>[^<]+</code>", lambda name: name[0].replace(".", ".<wbr>"), body)  # long names break at dots
     return f'<div class="glossary">{body}</div>'
 
 

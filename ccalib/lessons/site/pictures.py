@@ -12,7 +12,9 @@ from PIL import Image
 
 from ccalib.evaluation.metrics import psnr
 
-QUALITIES = (95, 90, 82, 70)  # of WebP; the first at which a page keeps below its limit
+# Quality of WebP, and the PSNR (dB) below which a picture is rather kept without loss, as one of noise is. A page takes
+# the first pair with which it keeps below its limit.
+QUALITIES = ((95, 38.0), (95, 0.0), (90, 0.0), (82, 0.0), (70, 0.0))
 
 
 @dataclass
@@ -20,17 +22,19 @@ class Pictures:
     """Writes pictures into a folder and gives their addresses.
 
     A notebook holds its pictures without loss, a few hundred kilobytes each. A page can't hold many of those, so they
-    are stored again as WebP at `quality`, unless that is the larger file.
+    are stored again as WebP at `quality`, unless that is the larger file or worse than `least`.
 
     Attributes:
         folder: where they go; prefix: address of that folder as seen from the page.
+        quality: of WebP; least: the lowest PSNR (dB) that a picture may have.
         worst: the lowest PSNR (dB) of what was stored again, against what the notebook shows.
         written: every file that the page uses.
     """
 
     folder: Path
     prefix: str
-    quality: int = QUALITIES[0]
+    quality: int = QUALITIES[0][0]
+    least: float = 0.0
     worst: float = np.inf
     written: set[Path] = field(default_factory=set)
 
@@ -59,7 +63,10 @@ class Pictures:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(stored.getvalue())
         with Image.open(path) as again:
-            self.worst = min(self.worst, psnr(image, again.convert("RGB")))
+            kept = psnr(image, again.convert("RGB"))
+        if kept < self.least:
+            return self.keep(data, kind.partition("-")[0])
+        self.worst = min(self.worst, kept)
         self.written.add(path)
         return self.prefix + path.name
 

@@ -57,9 +57,7 @@ export default {
     const picture = pictureView(model, cleanup), rail = stepsRail(go, app, cleanup);
     const pictured = model.get("shots").length > 0 || model.get("running") || !model.get("records").length; // a log keeps none
     const columns = pictured ? [[picture, errors], [rates, terms, learning]] : [[rates, learning], [terms, errors]];
-    const root = h("div", { tabindex: "0", class: "cca-focus cca-training", role: "slider", "aria-label": "step of the training", "aria-valuemin": "0" },
-      h("div", { class: "cca-rail-row" }, rail.node, playing, latest),
-      h("div", { class: "cca-views" }, columns.map((views) => h("div", { class: "cca-column" }, views.map((view) => view.node)))));
+    const root = rail.node; // the slider; buttons stand beside it, since what is inside a slider is hidden from a screen reader
     const rows = () => {
       const { records } = state(), count = Math.min(10, records.length), some = [...new Set(Array.from({ length: count }, (_, i) => Math.round((i * (records.length - 1)) / Math.max(count - 1, 1))))];
       return some.map((i) => { const r = records[i]; return [thousands(r.step), ...[rateOf(r), r.z, r.groups[0], r.d, r.cost, r.sum, r.lr].map((v) => String(Number(v.toPrecision(3))))]; });
@@ -67,7 +65,8 @@ export default {
     const listed = withRows(model, rows);
     const outer = frame(listed.seen, el, { keys: "← →: a step · , .: picture before, after · Home, End · P: play", cleanup });
     outer.root.classList.add("cca-wide");
-    outer.body.append(root);
+    outer.body.append(h("div", { class: "cca-rail-row" }, root, playing, latest),
+      h("div", { class: "cca-views" }, columns.map((views) => h("div", { class: "cca-column" }, views.map((view) => view.node)))));
     onKeys(root, { ArrowLeft: move(-1), ArrowRight: move(1), PageDown: move(-10), PageUp: move(10), Home: () => { halt(); choose(0); }, End: () => { halt(); model.put("selected", -1); },
       ",": toShot(-1), ".": toShot(1), p: play });
     halt();

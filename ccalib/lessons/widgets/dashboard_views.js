@@ -114,6 +114,7 @@ function stepsRail(go, app, cleanup) {
       shots.map((s) => svg("circle", { cx: X(s.step), cy: 15, r: 4, class: "cca-stop" })), record ? svg("circle", { cx: X(record.step), cy: 15, r: 9, class: "cca-knob" }) : null));
   }, cleanup);
   draggable(rail, app, (x) => last && go(last.begin + clamp((x * width - edge) / (width - 2 * edge), 0, 1) * (last.end - last.begin)));
-  return { node: h("div", { class: "cca-steps" }, label, rail),
+  const node = h("div", { class: "cca-focus cca-steps", role: "slider", tabindex: "0", "aria-label": "step of the training", "aria-valuemin": "0" }, label, rail);
+  return { node,
     update: (s) => { last = s; label.textContent = s.record ? `step ${thousands(s.record.step)}` : "waiting"; again(); } };
 }

@@ -85,7 +85,7 @@ export default {
       let last = -100;
       offsets.forEach((end, i) => {
         const x = toX(end), final = i === offsets.length - 1;
-        if (!final && (x - last < 52 || toX(total) - x < 60)) return;
+        if (!final && (x - last < 52 || toX(total) - x < 72)) return;
         list.push({ x, text: thousands(end) });
         last = x;
       });

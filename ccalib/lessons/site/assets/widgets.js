@@ -112,7 +112,12 @@ const ccaWidgets = (() => {
 
   document.addEventListener("DOMContentLoaded", async () => {
     try { await mountAll(); } catch (error) { console.error(error); document.body.classList.add("no-widgets"); }
-    if (location.hash) follow();
+    if (location.hash) {
+      follow();
+      // widgets take their size in the next frames, pictures when they are loaded
+      requestAnimationFrame(() => requestAnimationFrame(follow));
+      if (document.readyState !== "complete") addEventListener("load", follow, { once: true });
+    }
     addEventListener("hashchange", () => { if (/(^#|&)(projector|latent)=/.test(location.hash)) follow(); });
     window.ccaReady = true;
   });

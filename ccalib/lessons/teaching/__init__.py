@@ -1,0 +1,1 @@
+"""What a teacher prints: the page that needs no computer, and exams with permuted numbers."""
