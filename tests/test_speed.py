@@ -1,5 +1,6 @@
 """What makes coding fast, and the parts of benchmarks/speed.py that measure no time."""
 
+import json
 import subprocess
 import sys
 
@@ -108,3 +109,18 @@ def test_sizes_and_parts_by_name(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         speed.main()
     assert "huge: there are paper" in capsys.readouterr().err
+
+
+def test_the_result_supports_what_the_readme_promises():
+    parts = json.loads((speed.ROOT / "data/results/speed.json").read_text())["parts"]
+    common = [one for one in parts["small"]["sizes"] if one["width"] >= 768]
+    assert {one["width"] for one in common} >= {768, 4000}
+    for direction in ("encode", "decode"):
+        costs = [one[direction]["s_per_megapixel"] for one in common]
+        assert max(costs) / min(costs) < 1.25
+        assert common[0]["width"] == 768 and common[0][direction]["median_s"] < 0.5
+        assert parts["paper"][direction]["times_limit"] < 2.1
+        assert parts["memory"]["base_mb"] + parts["memory"][f"{direction}_mb"] < 3000
+        times = parts["exact"][direction]
+        assert times["exact"]["median_s"] < 2 * times["floats"]["median_s"]
+    assert parts["memory"]["width"] == 4000 and parts["import"]["ccalib_beyond_torch_s"] < 2
