@@ -29,7 +29,7 @@ PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/si
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation card clean
+.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation arms card clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +118,26 @@ ablation: MINUTES = 10
 ablation: $(READY)  ## train and compare the arms: make ablation PHOTOS=FOLDER (once more: it goes on)
 	$(IN_ENV) $(PYTHON) -m ccalib ablation --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD)
 	$(IN_ENV) $(PYTHON) -m ccalib ablation --rulers --photos "$(PHOTOS)" $(HELD)
+
+# Each command goes on where it stopped, so the whole does. Its own figures: one thread each, equal time (see the results).
+ARM_honest := --alpha 0.05 --alpha-fall 0.7
+ARM_RESULTS := data/results/arms
+arms: MINUTES = 60
+arms: $(READY)  ## train `small` on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
+	@mkdir -p $(ARM_RESULTS)
+	$(foreach loss,plain honest released,$(call arm,$(loss),runs/arms/$(loss)))
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials runs/arms/plain runs/arms/honest runs/arms/released -o $(ARM_RESULTS)/trials.json
+
+define arm
+	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $$(if [ -f $2/last.pt ]; \
+	    then echo --resume; else echo --continue-from data/weights/small.safetensors --loss $1 $(ARM_$1) --batch 4 --crop 192 \
+	    --minutes $(MINUTES); fi)
+	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary --run $2/rulers \
+	    --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
+	$(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \
+	    -o $(ARM_RESULTS)/small-$1.json
+
+endef
 
 card: $(READY)  ## rewrite the model card, the README's picture and its table from weights and results
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.card small data/results/kodak.json

@@ -19,6 +19,7 @@ examples:
   ccalib train PHOTOS --run runs/b --continue-from runs/a/constant.pt --minutes 600
   ccalib train PHOTOS --run runs/c --decay-from runs/b/last.pt --minutes 60
   ccalib train PHOTOS --run runs/e --continue-from runs/a/constant.pt --lambdas 0.001 0.1 --minutes 60
+  ccalib train PHOTOS --run runs/f --continue-from data/weights/small.safetensors --minutes 60      finished weights
   accelerate launch --multi_gpu --num_processes 2 -m ccalib train PHOTOS --run runs/d --minutes 60
       several processes, on as many GPUs or on one CPU; --batch counts per process
 """
@@ -58,8 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--steps", type=int, help="steps instead of minutes")
     origin = parser.add_mutually_exclusive_group()
     origin.add_argument("--resume", action="store_true", help="go on exactly where the run in --run stopped")
-    origin.add_argument("--continue-from", type=Path, metavar="CHECKPOINT", help="more constant phase, then decay")
-    origin.add_argument("--decay-from", type=Path, metavar="CHECKPOINT", help="decay at once, to a finished model")
+    origin.add_argument("--continue-from", type=Path, metavar="FILE",
+                        help="a checkpoint or finished weights: more constant phase, then decay")  # fmt: skip
+    origin.add_argument("--decay-from", type=Path, metavar="FILE", help="decay at once, to a finished model")
     parser.add_argument("--validation", type=Path, help="list of names to hold out (default: one photograph in 16)")
     parser.add_argument(
         "--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (default: %(default)s)"
@@ -86,6 +88,7 @@ def prepare_process(threads: int | None) -> None:
 def run(args: argparse.Namespace) -> int:
     """Train, export, say what came out."""
     prepare_process(args.threads)
+    from ccalib import weights
     from ccalib.model.layers import has_bf16
     from ccalib.model.presets import PRESETS, Preset
     from ccalib.training import checkpoint, export
@@ -93,11 +96,16 @@ def run(args: argparse.Namespace) -> int:
     from ccalib.training.data import load_photos, split
     from ccalib.training.loop import Settings, Stopped, Trainer
     from ccalib.training.schedule import Plan, plan_for
+    from ccalib.training.start import from_weights
 
     origin = args.run / "last.pt" if args.resume else args.continue_from or args.decay_from
     if not args.resume and (args.run / "last.pt").exists():
         raise CcaError(f"{args.run}: holds a run already; add --resume to go on, or choose another --run")
-    state = checkpoint.load(origin) if origin else None
+    bf16 = has_bf16() if args.bf16 == "auto" else args.bf16 == "on"
+    if origin and origin.suffix == weights.SUFFIX:
+        state = from_weights(origin, dataclasses.asdict(Settings(bf16=bf16)))
+    else:
+        state = checkpoint.load(origin) if origin else None
     chosen = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
     plan, minutes = None, args.minutes
     if args.preset and args.preset not in PRESETS:
@@ -118,7 +126,6 @@ def run(args: argparse.Namespace) -> int:
         if not args.resume and state["plan"] and state["step"] > state["plan"]["decay_start"]:
             raise CcaError(f"{origin}: its learning rate has begun to fall; take a checkpoint of the constant phase")
     else:
-        bf16 = has_bf16() if args.bf16 == "auto" else args.bf16 == "on"
         settings = Settings(bf16=bf16, **chosen)
     if settings.loss not in ("plain", "honest", "released"):
         raise CcaError(f"--loss: plain, honest or released, not {settings.loss}")

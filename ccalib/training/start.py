@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import zlib
+from pathlib import Path
 
 import torch
 from compressai.entropy_models import EntropyBottleneck
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim.swa_utils import AveragedModel
 
+from ccalib import weights
 from ccalib.model.codec import Codec
 from ccalib.model.entropy import SCALE_MIN
 from ccalib.model.hyper import BLOCK
@@ -65,6 +68,28 @@ def start_auxiliary(codec: Codec, seed: int) -> None:
     for own, main in zip(codec.auxiliary.groups.contexts, codec.path.groups.contexts, strict=True):
         for name in {"head", "mean_head", "scale_head"} & dict(main.named_children()).keys():
             getattr(own, name)[-1].bias.copy_(getattr(main, name)[-1].bias)
+
+
+def from_weights(path: Path, settings: dict) -> dict:
+    """A checkpoint at step 0 out of finished weights: no optimizer's state, and an average that begins anew.
+
+    Args:
+        settings: of the run that goes on from here; its loss counts as plain, since files hold no auxiliary model.
+    Raises:
+        CcaError: not found, damaged, or not ccalib weights.
+    """
+    finished = weights.load(path)
+    codec = Codec(finished.preset)
+    stored = dict(finished.named_parameters())
+    with torch.no_grad():
+        for name, parameter in codec.named_parameters():
+            parameter.copy_(stored[name])
+    return {
+        "preset": codec.preset.to_json(), "settings": settings | {"loss": "plain"}, "plan": None, "minutes": None,
+        "decay_only": False, "step": 0, "seconds": 0.0, "optimizers": {},
+        "objective": {f"codec.{name}": value for name, value in codec.state_dict().items()},
+        "average": AveragedModel(codec).state_dict(),
+    }  # fmt: skip
 
 
 def freeze_analysis(codec: Codec) -> None:

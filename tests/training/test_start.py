@@ -1,10 +1,16 @@
+import dataclasses
+
+import pytest
 import torch
 
+from ccalib import CcaError, weights
 from ccalib.model.hyper import BLOCK
 from ccalib.model.presets import TINY
 from ccalib.model.transforms import PATCH
 from ccalib.training.data import patches
-from ccalib.training.start import HYPER_SHARE, new_codec
+from ccalib.training.loop import Settings, Trainer
+from ccalib.training.schedule import plan_for
+from ccalib.training.start import HYPER_SHARE, from_weights, new_codec
 
 
 def test_z_starts_as_the_klt_of_the_first_group(photos):
@@ -31,3 +37,22 @@ def test_the_same_seed_gives_the_same_start(photos):
     assert all(torch.equal(a[n], b[n]) for n in a)
     other = new_codec(TINY, photos, 4).state_dict()
     assert not torch.equal(a["g_a.down.0.weight"], other["g_a.down.0.weight"])
+
+
+@pytest.mark.parametrize("loss", ["plain", "honest", "released"])
+def test_finished_weights_are_a_start(model, photos, tmp_path, loss):
+    settings = Settings(batch=2, crop=64, warmup=2, loss=loss, ema=0.9)
+    state = from_weights(model, dataclasses.asdict(settings))
+    trainer = Trainer(tmp_path, TINY, photos, settings, plan=plan_for(2, 1, 0.5), state=state, progress=False)
+    stored = dict(weights.load(model).named_parameters())
+    for codec in (trainer.objective.codec, trainer.averaged()):
+        started = {n: p for n, p in codec.named_parameters() if not n.startswith("auxiliary.")}
+        assert started.keys() == stored.keys()
+        assert all(torch.equal(p, stored[n]) for n, p in started.items())
+    trained = trainer.train()
+    assert trainer.step == 2 and not torch.equal(trained.g_a.down[0].weight, stored["g_a.down.0.weight"])
+
+
+def test_a_start_that_is_none_is_named(tmp_path):
+    with pytest.raises(CcaError, match="none.safetensors"):
+        from_weights(tmp_path / "none.safetensors", {})
