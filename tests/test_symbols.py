@@ -188,3 +188,13 @@ def test_a_failing_process_is_named(monkeypatch, tmp_path, model):
     with pytest.raises(CcaError, match="other torch.*encode"):
         symbols.launch("other torch", "encode", args, [])
     assert not list(tmp_path.iterdir())
+
+
+def test_the_result_supports_what_the_readme_promises():
+    result = json.loads((symbols.ROOT / "data/results/symbols.json").read_text())
+    exact, floats = result["exact"], result["floats"]
+    assert result["set"] == "Kodak" and len(result["qualities"]) == 3 and not result["left_out"]
+    assert len(result["settings"]) == len(exact["pairs"]) == 12
+    assert exact["all"]["files"] == 12 * 12 * 24 * 3 == exact["all"]["same"]
+    assert 0.25 < floats["across"]["caught"] / floats["across"]["files"] < 0.42 and floats["all"]["silent"] == 0
+    assert max(found["largest"] for found in exact["pixels"].values()) == 1
