@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import platform
 import shutil
 from pathlib import Path
@@ -41,3 +42,16 @@ def export(codec: Codec, path: Path, run: Path, trainer, photos: Path) -> None:
     weights.save(codec, path, card)
     if (run / "log.jsonl").exists():
         shutil.copyfile(run / "log.jsonl", path.with_suffix(".log.jsonl"))
+
+
+def carry_history(origin: Path, run: Path) -> None:
+    """Log and commands of what a run branches from, into its folder: a checkpoint's neighbors, or what weights hold."""
+    log, commands = origin.with_name("log.jsonl"), origin.with_name("commands.txt")
+    if origin.suffix == weights.SUFFIX:
+        log = origin.with_suffix(".log.jsonl")
+        lines = json.loads(weights.metadata(origin).get("card", "{}")).get("commands", [])
+        (run / "commands.txt").write_text("".join(f"{line}\n" for line in lines))
+    elif commands.exists():
+        shutil.copyfile(commands, run / "commands.txt")
+    if log.exists():
+        shutil.copyfile(log, run / "log.jsonl")

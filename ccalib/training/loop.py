@@ -27,7 +27,7 @@ from ccalib.training import checkpoint
 from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
 from ccalib.training.optimizers import optimizers
-from ccalib.training.schedule import Plan, plan_for
+from ccalib.training.schedule import Plan, plan_for, warming
 from ccalib.training.start import freeze_analysis, new_codec, start_auxiliary
 from ccalib.training.validate import validate
 
@@ -97,6 +97,7 @@ class Trainer:
         self.skipped = self._in_row = 0
         if state is not None:
             self._restore(state, resume)
+        self.cold = state is None or not state["optimizers"]  # finished weights come without an optimizer's state
         self.wrapped, *prepared = self.accelerator.prepare(objective, *self.optimizers.values())
         self.prepared = dict(zip(self.optimizers, prepared, strict=True))
         self.first = self.step if not resume or self.plan is None else 0  # where the timing of a plan counts from
@@ -265,7 +266,9 @@ class Trainer:
         return False
 
     def _rate(self) -> float:
-        return self.plan.rate(self.step) if self.plan else min((self.step + 1) / max(self.settings.warmup, 1), 1.0)
+        if self.plan:
+            return self.plan.rate(self.step)
+        return warming(self.step - self.first, self.settings.warmup) if self.cold else 1.0
 
     def _plan(self, now: float) -> None:
         """Turn minutes into steps, once, from the measured speed; all processes take the first one's plan."""
@@ -276,7 +279,8 @@ class Trainer:
         elif done == last:
             speed = (last - first) / (now - self._timed)
             steps = max(round(self.minutes * 60 * speed), last + 1)
-            plan = plan_for(steps, self.settings.warmup, self.settings.decay, self.first, not self.decay_only)
+            s, constant = self.settings, not self.decay_only
+            plan = plan_for(steps, s.warmup, s.decay, self.first, constant, self.cold)
             self.plan = Plan(*broadcast_object_list([dataclasses.astuple(plan)])[0])
 
     def averaged(self) -> Codec:

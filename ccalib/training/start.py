@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import zlib
 from pathlib import Path
@@ -71,7 +72,7 @@ def start_auxiliary(codec: Codec, seed: int) -> None:
 
 
 def from_weights(path: Path, settings: dict) -> dict:
-    """A checkpoint at step 0 out of finished weights: no optimizer's state, and an average that begins anew.
+    """A checkpoint out of finished weights, at their last step: no optimizer's state, an average that begins anew.
 
     Args:
         settings: of the run that goes on from here; its loss counts as plain, since files hold no auxiliary model.
@@ -79,6 +80,7 @@ def from_weights(path: Path, settings: dict) -> dict:
         CcaError: not found, damaged, or not ccalib weights.
     """
     finished = weights.load(path)
+    card = json.loads(weights.metadata(path).get("card", "{}"))
     codec = Codec(finished.preset)
     stored = dict(finished.named_parameters())
     with torch.no_grad():
@@ -86,7 +88,7 @@ def from_weights(path: Path, settings: dict) -> dict:
             parameter.copy_(stored[name])
     return {
         "preset": codec.preset.to_json(), "settings": settings | {"loss": "plain"}, "plan": None, "minutes": None,
-        "decay_only": False, "step": 0, "seconds": 0.0, "optimizers": {},
+        "decay_only": False, "step": card.get("steps", 0), "seconds": 60 * card.get("minutes", 0.0), "optimizers": {},
         "objective": {f"codec.{name}": value for name, value in codec.state_dict().items()},
         "average": AveragedModel(codec).state_dict(),
     }  # fmt: skip

@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from ccalib.model.hyper import BLOCK
 from ccalib.model.presets import TINY
 from ccalib.model.transforms import PATCH
 from ccalib.training.data import patches
+from ccalib.training.export import carry_history
 from ccalib.training.loop import Settings, Trainer
 from ccalib.training.schedule import plan_for
 from ccalib.training.start import HYPER_SHARE, from_weights, new_codec
@@ -51,6 +53,25 @@ def test_finished_weights_are_a_start(model, photos, tmp_path, loss):
         assert all(torch.equal(p, stored[n]) for n, p in started.items())
     trained = trainer.train()
     assert trainer.step == 2 and not torch.equal(trained.g_a.down[0].weight, stored["g_a.down.0.weight"])
+
+
+def test_finished_weights_bring_their_history(model, photos, tmp_path):
+    """A run that goes on from weights counts on from their steps and minutes, and carries their log and commands."""
+    path = tmp_path / "finished.safetensors"
+    weights.save(weights.load(model), path, {"steps": 500, "minutes": 7.5, "commands": ["ccalib train a"]})
+    path.with_suffix(".log.jsonl").write_text('{"kind": "train", "step": 450}\n')
+    run = tmp_path / "run"
+    run.mkdir()
+    carry_history(path, run)
+    settings = Settings(batch=2, crop=64, warmup=2)
+    state = from_weights(path, dataclasses.asdict(settings))
+    trainer = Trainer(run, TINY, photos, settings, minutes=1.0, state=state, progress=False)
+    assert (trainer.step, trainer.seconds, trainer.first) == (500, 450, 500)
+    assert trainer._rate() == 0.5  # a new optimizer warms up, before a plan is made and in it
+    trainer.plan = plan_for(2, 2, 0.0, 500, cold=trainer.cold)
+    trainer.train()
+    steps = [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()]
+    assert steps == [450] and (run / "commands.txt").read_text() == "ccalib train a\n" and trainer.seconds > 450
 
 
 def test_a_start_that_is_none_is_named(tmp_path):
