@@ -143,6 +143,7 @@ def _measure_all(
                 for file, picture in pictures.items():
                     if file not in rows:
                         rows[file] = _row(name, quality, picture, codec, own.get(name, 0))
+                        result["hardware_of"][name] = hardware()
                         if time.monotonic() - saved > SAVE_SECONDS:
                             save(output, result)
                             saved = time.monotonic()
@@ -160,7 +161,7 @@ def _row(name: str, quality: float, picture: Image.Image, codec: Codec | None, e
 
 def _earlier(output: Path, head: dict, settings: dict, again: bool) -> dict:
     """What `output` holds already, or a fresh result. Raises CcaError where it would mix what doesn't compare."""
-    fresh = head | {"settings": settings, "files": {}, "memory": {}}
+    fresh = head | {"settings": settings, "files": {}, "memory": {}, "hardware_of": {}}
     if not output.exists():
         return fresh
     try:
@@ -179,6 +180,7 @@ def _earlier(output: Path, head: dict, settings: dict, again: bool) -> dict:
             "or name another output"
         )
     load = max(result.get("load", 0), head["load"])  # other work on the machine slows what is timed
+    result = {"hardware_of": dict.fromkeys(stored, result.get("hardware"))} | result  # results of old have one for all
     kept = {key: {n: entry for n, entry in result.get(key, {}).items() if n not in other}
-            for key in ("files", "memory", "settings")}  # fmt: skip
-    return result | kept | {"load": load, "settings": kept["settings"] | settings}
+            for key in ("files", "memory", "settings", "hardware_of")}  # fmt: skip
+    return result | kept | {"load": load, "settings": kept["settings"] | settings, "hardware": head["hardware"]}

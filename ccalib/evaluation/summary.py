@@ -112,7 +112,10 @@ def _all(result: dict) -> dict[str, dict]:
 
 def report(result: dict) -> str:
     """Curves, costs and BD-rates as text; what was run here apart from what the literature says."""
-    lines = [f"{result['set']}: {len(result['images'])} images; run here ({result['hardware']}):"]
+    machines = {name: result.get("hardware_of", {}).get(name, result["hardware"]) for name in result["curves"]}
+    common = len(set(machines.values())) < 2
+    where = next(iter(machines.values()), result["hardware"]) if common else "the machines are named below"
+    lines = [f"{result['set']}: {len(result['images'])} images; run here ({where}):"]
     width = max((10, *(len(name) + 2 for name in result["curves"])))
     for name, curve in result["curves"].items():
         lines.append(f"  {name:<{width}}" + "  ".join(f"{p['bpp']:.3f} bpp {p['psnr']:.2f} dB" for p in curve))
@@ -123,7 +126,8 @@ def report(result: dict) -> str:
         seconds = [f"{way} {np.mean([p[f'{way}_s'] for p in curve]):.3f} s" for way in ("encode", "decode")]
         peak = result.get("memory", {}).get(name)
         memory = f", {peak['encode_mb']:.0f} and {peak['decode_mb']:.0f} MB" if peak else ""
-        lines.append(f"  {name:<{width}}{', '.join(seconds)}{memory}")
+        machine = "" if common else f" ({machines[name]})"
+        lines.append(f"  {name:<{width}}{', '.join(seconds)}{memory}{machine}")
     for own, entries in _all(result).items():
         if entries:
             lines.append(f"BD-rate (PSNR) of {own}, below 0 is better, against what was run here:")

@@ -43,6 +43,21 @@ def test_evaluation_resumes_and_adds_up(folder, model, arguments, tmp_path, monk
     assert {**json.loads(output.read_text()), "load": 0} == {**result, "load": 0}
 
 
+def test_each_codec_keeps_the_machine_that_it_was_timed_on(model, arguments, tmp_path, capsys):
+    output = tmp_path / "result.json"
+    arguments += ["--model", str(model), "--qualities", "0,2,4,6", "--codecs"]
+    assert main([*arguments, "none"]) == 0
+    result = json.loads(output.read_text())
+    here = result["hardware"]
+    assert result["hardware_of"] == {OURS: here} and f"run here ({here})" in capsys.readouterr().out
+    del result["hardware_of"]  # as results of old have it
+    output.write_text(json.dumps(result | {"hardware": "an abacus"}))
+    assert main([*arguments, "jpeg"]) == 0
+    assert json.loads(output.read_text())["hardware_of"] == {OURS: "an abacus", "jpeg": here}
+    lines = [line for line in capsys.readouterr().out.splitlines() if "encode" in line]
+    assert lines[0].endswith("(an abacus)") and lines[1].endswith(f"({here})")
+
+
 def test_refined_files_are_a_curve_of_their_own(model, arguments, tmp_path, capsys):
     output, name = tmp_path / "result.json", f"{OURS} tiny, effort 2"
     arguments += ["--model", str(model), "--codecs", "none", "--qualities", "0,2,4,6"]
