@@ -27,7 +27,7 @@ from ccalib.training import checkpoint
 from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
 from ccalib.training.optimizers import optimizers
-from ccalib.training.schedule import Plan, plan_for, warming
+from ccalib.training.schedule import Plan, plan_for
 from ccalib.training.start import freeze_analysis, new_codec, start_auxiliary
 from ccalib.training.validate import validate
 
@@ -266,21 +266,18 @@ class Trainer:
         return False
 
     def _rate(self) -> float:
-        if self.plan:
-            return self.plan.rate(self.step)
-        return warming(self.step - self.first, self.settings.warmup) if self.cold else 1.0
+        return (self.plan or plan_for(10**9, self.settings.warmup, 0.0, self.first, cold=self.cold)).rate(self.step)
 
     def _plan(self, now: float) -> None:
         """Turn minutes into steps, once, from the measured speed; all processes take the first one's plan."""
-        first, last = TIMED_STEPS
+        (first, last), s = TIMED_STEPS, self.settings
         done = self.step - self.first
         if done == first:
             self._timed = now
         elif done == last:
             speed = (last - first) / (now - self._timed)
             steps = max(round(self.minutes * 60 * speed), last + 1)
-            s, constant = self.settings, not self.decay_only
-            plan = plan_for(steps, s.warmup, s.decay, self.first, constant, self.cold)
+            plan = plan_for(steps, s.warmup, s.decay, self.first, not self.decay_only, self.cold)
             self.plan = Plan(*broadcast_object_list([dataclasses.astuple(plan)])[0])
 
     def averaged(self) -> Codec:

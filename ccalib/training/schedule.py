@@ -21,7 +21,7 @@ class Plan:
         """Factor of the learning rate, in (0, 1] before the end and 0 at it."""
         if step >= self.decay_start:
             return max(self.total - step, 0) / max(self.total - self.decay_start, 1)
-        return warming(step - self.start, self.warmup)
+        return min((step - self.start + 1) / self.warmup, 1.0) if self.warmup else 1.0
 
     def polishes(self, step: int, share: float) -> bool:
         """Whether a step belongs to the last `share` of the decay."""
@@ -30,11 +30,6 @@ class Plan:
     def alpha(self, step: int, start: float, fall: float) -> float:
         """α of the honest loss: constant for fall = 0, else linear from `start` to 0 over that share of the steps."""
         return start if fall == 0 else start * max(1 - (step - self.start) / (fall * (self.total - self.start)), 0.0)
-
-
-def warming(done: int, warmup: int) -> float:
-    """Factor of the learning rate after `done` steps of a linear warm-up."""
-    return min((done + 1) / warmup, 1.0) if warmup else 1.0
 
 
 def plan_for(
