@@ -19,8 +19,9 @@ from ccalib.errors import CcaError
 
 RHO = 0.9
 SOURCE = np.array([[1.0, RHO], [RHO, 1.0]])  # KLT variances 1.9 and 0.1
-NODES, REACH = 12, 6.0  # nodes in a cell; standard deviations beyond which nothing is counted
-SMALLEST = 1e-6  # standard deviation of y₂ given y₁ that an exact copy is taken for
+NODES, REACH = 6, 6.0  # nodes in a piece of a cell; standard deviations beyond which nothing is counted
+BLOCK = 2**16  # numbers in an array: nodes along y₁ times edges along y₂
+SMALLEST = 1e-8  # standard deviation of y₂ given y₁ that an exact copy is taken for
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -58,7 +59,7 @@ class Count:
 def entropy(p: np.ndarray) -> float:
     """−Σ p log₂ p, where 0 log 0 = 0."""
     p = p[p > 0]
-    return float(-(p * np.log2(p)).sum())
+    return float(0.0 - (p * np.log2(p)).sum())  # one cell has 0 bits, not −0
 
 
 def arrows(angles: tuple[float, float], gains: tuple[float, float]) -> np.ndarray:
@@ -68,7 +69,7 @@ def arrows(angles: tuple[float, float], gains: tuple[float, float]) -> np.ndarra
 
 
 def count(a: np.ndarray, c: np.ndarray = SOURCE) -> Count:
-    """Every cell of the quantizer, by integration.
+    """Every cell of the quantizer, by integration: bits and d are right to 1e-6 (measured at gains from 0.03 to 12).
 
     Args:
         a: 2×2, y = a·x; c: covariance of x.
@@ -83,32 +84,54 @@ def count(a: np.ndarray, c: np.ndarray = SOURCE) -> Count:
     s = a @ c @ a.T  # covariance of y
     s1, s2 = math.sqrt(s[0, 0]), math.sqrt(s[1, 1])
     first, second = (np.arange(-n, n + 1) for n in (math.ceil(REACH * s1), math.ceil(REACH * s2)))
-    nodes, weights = np.polynomial.legendre.leggauss(NODES)
-    # nodes only where y₁ has its mass: at a small gain that is a fraction of the one cell there is
-    low, high = np.maximum(first - 0.5, -REACH * s1), np.minimum(first + 0.5, REACH * s1)
-    half = np.maximum(high - low, 0.0)[:, None] / 2
-    y1 = (low + high)[:, None] / 2 + half * nodes  # n₁×nodes
-    mass = half * weights * np.exp(-0.5 * (y1 / s1) ** 2) / (s1 * math.sqrt(2 * math.pi))
-    slope = s[0, 1] / s[0, 0]
-    spread = max(math.sqrt(max(s[1, 1] - slope * s[0, 1], 0.0)), SMALLEST)  # of y₂ given y₁
     edges = np.append(second - 0.5, second[-1] + 0.5)
-    t = (edges - slope * y1[..., None]) / spread  # n₁×nodes×(n₂+1)
-    inside = np.diff(ndtr(t))  # P(cell of y₂ | y₁)
-    bell = np.exp(-0.5 * t**2) / math.sqrt(2 * math.pi)
-    p = np.einsum("in,inj->ij", mass, inside)
+    slope = s[0, 1] / s[0, 0]
+    det, root = np.linalg.det(a), math.sqrt(np.linalg.det(c))
+    spread = max(abs(det) * root / s1, SMALLEST)  # of y₂ given y₁
+    bounds = pieces(s1, slope, spread, first, edges)
+    cell = np.floor((bounds[1:] + bounds[:-1]) / 2 + 0.5).astype(int) - first[0]  # that a piece belongs to
+    nodes, weights = np.polynomial.legendre.leggauss(NODES)
+    p, m1, mz = (np.zeros((len(first), len(second))) for _ in range(3))  # probability, and moments of y₁ and of z
+    block = max(BLOCK // (NODES * len(edges)), 1)
+    for at in range(0, len(cell), block):
+        half = np.diff(bounds[at : at + block + 1])[:, None] / 2
+        y1 = bounds[at : at + len(half), None] + half * (1 + nodes)  # pieces×nodes
+        mass = half * weights * np.exp(-0.5 * (y1 / s1) ** 2) / (s1 * math.sqrt(2 * math.pi))
+        middle = np.sort(slope * y1[[0, -1], [0, -1]])
+        left, right = np.searchsorted(edges, middle + 8 * spread * np.array([-1, 1]))  # edges beyond are never crossed
+        left, right = max(left - 1, 0), min(right, len(second))
+        z = (edges[left : right + 1] - slope * y1[..., None]) / spread  # pieces×nodes×edges; y₂ = slope y₁ + spread z
+        inside, bell = np.diff(ndtr(z)), np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)  # P(cell of y₂ | y₁)
+        there = cell[at : at + len(half)], slice(left, right)
+        np.add.at(p, there, np.einsum("in,inj->ij", mass, inside))
+        np.add.at(m1, there, np.einsum("in,inj->ij", mass * y1, inside))
+        np.add.at(mz, there, -np.diff(np.einsum("in,inj->ij", mass, bell)))
     total = p.sum()
-    # moments of y over each cell, for the decoder's conditional mean
-    m1 = np.einsum("in,inj->ij", mass * y1, inside)
-    m2 = np.einsum("in,inj->ij", mass, slope * y1[..., None] * inside - spread * np.diff(bell))
-    back = np.linalg.pinv(a) if abs(np.linalg.det(a)) > 1e-9 else None
-    if back is None:  # a copy: x given y is the regression on y₁
-        x_hat = (c @ a[0] / s[0, 0])[:, None, None] * m1
-    else:
-        x_hat = np.einsum("xy,yij->xij", back, np.stack([m1, m2]))
+    # the decoder's conditional mean: x is linear in y₁ and z, and z hardly ever tells anything where y₂ is a copy
+    across = math.copysign(root / s1, det) * np.array([-a[0, 1], a[0, 0]])
+    x_hat = np.multiply.outer(c @ a[0] / s[0, 0], m1) + np.multiply.outer(across, mz)
     kept = np.divide(x_hat**2, p, out=np.zeros_like(x_hat), where=p > 1e-300).sum() / total
     p = p / total
     r1, r2 = entropy(p.sum(axis=1)), entropy(p.sum(axis=0))
     return Count(p, first, second, r1, r2, entropy(p.ravel()) - r1, max(float(np.trace(c) - kept) / 2, 0.0))
+
+
+def pieces(s1: float, slope: float, spread: float, first: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Bounds along y₁ of pieces smooth enough for a few nodes.
+
+    Whole cells aren't: a short arrow has all its mass within one, and the closer y₂ is to a copy of y₁, the more
+    abruptly P(cell of y₂ | y₁) changes (12 nodes in each cell were wrong by up to 2 bits).
+    """
+    reach = REACH * s1
+    width = spread / max(abs(slope), 1e-12)  # of y₁, over which y₂ crosses an edge
+    bounds = [first[:-1] + 0.5, np.linspace(-reach, reach, 7)]
+    if width < min(s1, 0.5):  # narrower pieces, everywhere or around the edges only, whichever are fewer
+        everywhere = math.ceil(reach / width) + 1
+        if everywhere < 7 * len(edges):
+            bounds.append(np.linspace(-reach, reach, everywhere))
+        else:
+            bounds.append(np.add.outer(edges / slope, width * np.array([-6, -3, -1, 0, 1, 3, 6])).ravel())
+    return np.unique(np.clip(np.concatenate(bounds), -reach, reach))
 
 
 # ---- what high-rate theory says ------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
 
 from ccalib.errors import CcaError
 from ccalib.lessons.toy import (
@@ -42,6 +43,70 @@ def test_the_count_agrees_with_drawing_at_random():
     assert max(abs(table[cell] - share) for cell, share in drawn.items()) < 0.003
     means = np.stack([np.bincount(index, x[:, k]) / np.bincount(index) for k in (0, 1)], axis=1)
     assert c.d == pytest.approx(((x - means[index]) ** 2).mean(), rel=0.01)
+
+
+def slowly(a: np.ndarray) -> tuple[float, float, float]:
+    """Rate, gain and d, with nodes so close to each other everywhere that nothing depends on where they are."""
+    s = a @ SOURCE @ a.T
+    s1, slope = math.sqrt(s[0, 0]), s[0, 1] / s[0, 0]
+    spread = math.sqrt(np.linalg.det(s)) / s1
+    reach, n1, n2 = 6.5 * s1, math.ceil(6.5 * s1), math.ceil(6.5 * math.sqrt(s[1, 1]))
+    edges, step = np.arange(-n2, n2 + 2) - 0.5, min(s1, spread / abs(slope)) / 3
+    nodes, weights = np.polynomial.legendre.leggauss(6)
+    p, m1, m2 = np.zeros((3, 2 * n1 + 1, 2 * n2 + 1))
+    for k in range(-n1, n1 + 1):
+        low, high = max(k - 0.5, -reach), min(k + 0.5, reach)
+        if low >= high:
+            continue
+        bounds = np.linspace(low, high, math.ceil((high - low) / step) + 1)
+        half = np.diff(bounds)[:, None] / 2
+        y1 = (bounds[:-1, None] + half * (1 + nodes)).ravel()
+        mass = (half * weights).ravel() * np.exp(-0.5 * (y1 / s1) ** 2) / (s1 * math.sqrt(2 * math.pi))
+        z = (edges - slope * y1[:, None]) / spread
+        inside, bell = np.diff(ndtr(z)), np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
+        p[k + n1], m1[k + n1] = mass @ inside, mass * y1 @ inside
+        m2[k + n1] = mass * slope * y1 @ inside - spread * np.diff(mass @ bell)
+    x_hat = np.einsum("xy,yij->xij", np.linalg.inv(a), [m1, m2])[:, p > 1e-12] / p[p > 1e-12]
+    rate = entropy(p.ravel())
+    return rate, entropy(p.sum(axis=0)) + entropy(p.sum(axis=1)) - rate, 1 - (x_hat**2 * p[p > 1e-12]).sum() / 2
+
+
+@pytest.mark.parametrize(
+    ("apart", "first", "second"),
+    [
+        ((0.1, 3.0), (0.3, 3), (0.3, 3)),
+        ((0.1, 3.0), (0.02, 0.2), (0.3, 3)),
+        ((0.1, 3.0), (0.3, 3), (0.02, 0.2)),
+        ((0.1, 3.0), (0.02, 0.2), (0.02, 0.2)),
+        ((0.005, 0.1), (0.3, 3), (0.3, 3)),
+        ((0.005, 0.1), (0.02, 0.2), (0.3, 3)),
+        ((0.005, 0.1), (0.3, 3), (0.02, 0.2)),
+        ((0.2, 0.5), (8, 12), (2, 12)),
+    ],
+)
+def test_the_count_is_exact(apart, first, second):
+    draw = np.random.default_rng(0)
+    for _ in range(8):
+        turn, opening = draw.uniform(0, math.pi), np.exp(draw.uniform(*np.log(apart)))
+        gains = [np.exp(draw.uniform(*np.log(between))) for between in (first, second)]
+        a = arrows((turn, turn + opening), gains)
+        c = count(a)
+        assert (c.rate, c.gain, c.d) == pytest.approx(slowly(a), rel=0, abs=1e-5), (turn, opening, gains)
+
+
+def test_the_worst_that_was_found():
+    c = count(np.array([[0.0245, 0.0307], [1.313, 1.648]]))  # 12 nodes in each cell of the first: 1.48 bits
+    assert (c.rate, c.gain, c.d) == pytest.approx((3.58384, 0, 0.060004), rel=0, abs=1e-5)  # `slowly`, in 10 s
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.4, 0.4), (5, 5), (0.7, 1.1), (1.6, 0.05), (0.05, 4), (0.02, 20)])
+def test_the_rates_of_copies_are_those_of_intervals(first, second):
+    c = count(arrows((0.3, 0.3), (first, second)))
+    sigma = math.sqrt(1.9 * math.cos(0.3) ** 2 + 0.1 * math.sin(0.3) ** 2)
+    one, other = ((np.arange(-400, 400) + 0.5) / gain / sigma for gain in (first, second))
+    both = np.unique(np.concatenate([one, other]).round(12))
+    for counted, bounds in ((c.r1, one), (c.r2, other), (c.rate, both)):
+        assert counted == pytest.approx(entropy(np.diff(ndtr(bounds))), abs=1e-5)
 
 
 def test_rotation_at_a_fine_step_costs_nothing_and_saves_nothing():

@@ -3,7 +3,7 @@
 export default {
   render({ model: host, el }) {
     const cleanup = cleaner(), model = local(host, cleanup);
-    const rho = model.get("rho"), [low, high] = model.get("limits");
+    const rho = model.get("rho"), [low, high] = model.get("limits"), straight = model.get("straight"), room = model.get("reach");
     const { body, save, say } = frame(model, el, { cleanup,
       keys: "Drag an arrow (longer: finer step) · 1, 2, 3: first, second, both · ← →: turn · ↑ ↓: finer, coarser · [ ]: α · − +: λ · K: KLT · R: roll" + (model.get("map").length ? " · G: to the lowest J" : "") });
     const W = 760, H = 300, C = [150, 150], U = 44, bars = { x: 352, y0: 270, y1: 40 }, hill = { x0: 520, x1: 744, y0: 250, y1: 40 };
@@ -49,7 +49,10 @@ export default {
     const rollButton = h("button", { type: "button", class: "cca-button", tabindex: "-1", onclick: () => { roll(); stage.focus(); } }, "roll");
     const map = phaseMap(model, save), go = () => { const p = map.place(); if (p) { pose(p.angles); save("gains", p.gains.map((g) => clamp(g, low, high))); stage.focus(); } };
     const lowest = map.node ? h("button", { type: "button", class: "cca-button", tabindex: "-1", onclick: go }, "to the lowest J") : null;
-    body.append(stage, h("div", { class: "cca-bar" }, alpha, lambda, lowest), ...(map.node ? [map.node] : []),
+    const dialText = h("b", {}), dialStart = h("span", {}), dialEnd = h("span", {}), dialFill = h("i", {});
+    const dial = h("div", { class: "cca-toy-dial", role: "meter", "aria-label": "R + λD, in bits" }, dialText,
+      h("span", { class: "cca-toy-track" }, dialFill), h("span", { class: "cca-toy-ends cca-bar-label" }, dialStart, dialEnd));
+    body.append(stage, dial, h("div", { class: "cca-bar" }, alpha, lambda, lowest), ...(map.node ? [map.node] : []),
       h("div", { class: "cca-bar" }, h("span", { class: "cca-bar", style: "margin: 0", role: "radiogroup", "aria-label": "which arrow the keys move" }, which), poses, rollButton));
 
     // ---- moving ----
@@ -128,7 +131,7 @@ export default {
     };
     follow(model, ["angles", "gains", "alpha", "lam", "chosen"], () => {
       const angles = model.get("angles"), gains = model.get("gains"), al = model.get("alpha"), lam = model.get("lam");
-      const c = countCells(arrowsOf(angles, gains), rho), bought = Math.max(c.gain, 0), j = c.rate + lam * c.d - al * bought;
+      const c = countCells(arrowsOf(angles, gains), rho), bought = Math.max(c.gain, 0), plain = c.rate + lam * c.d, j = plain - al * bought;
       [0, 1].forEach((i) => {
         const [x, y] = tip(i), t = turned(angles[i]), u = [Math.cos(t), -Math.sin(t)];
         shafts[i].setAttribute("x2", C[0] + x); shafts[i].setAttribute("y2", C[1] - y);
@@ -156,9 +159,16 @@ export default {
         svg("text", { x: bars.x - 10, y: Y(v) + 4, "text-anchor": "end", class: "soft" }, String(v))]));
       barTitle.textContent = `R = ${c.rate.toFixed(2)} bits`;
       hillText.textContent = `J = ${j.toFixed(2)}, D = ${c.d.toFixed(4)}`;
+      const best = straight.reduce((sum, axis) => sum + Math.min(...axis.map(([bits, error]) => bits + lam * error)), 0), above = clamp(plain - best, 0, room);
+      dialText.textContent = `R + λD = ${plain.toFixed(2)}`; dialStart.textContent = `the KLT's best ${best.toFixed(2)}`;
+      dialEnd.textContent = plain - best > room ? `more than +${room} bits` : `+${room} bits`;
+      dialFill.style.width = `${(100 * above) / room}%`;
+      Object.entries({ valuemin: best, valuemax: best + room, valuenow: best + above }).forEach(([name, value]) => dial.setAttribute(`aria-${name}`, value.toFixed(2)));
+      dial.setAttribute("aria-valuetext", `${plain.toFixed(2)}; the KLT's best: ${best.toFixed(2)}`);
       which.forEach((button, i) => button.setAttribute("aria-checked", String(i === model.get("chosen"))));
       const text = `Arrows at ${angles[0].toFixed(0)}° and ${angles[1].toFixed(0)}°: ${c.r1.toFixed(2)} + ${c.given.toFixed(2)} = ${c.rate.toFixed(2)} bits; ` +
-        `without the first, the second would cost ${c.r2.toFixed(2)}: a gain of ${bought.toFixed(2)}. D = ${c.d.toFixed(4)}; at α = ${al.toFixed(2)}, J = ${j.toFixed(2)}.${map.say()}`;
+        `without the first, the second would cost ${c.r2.toFixed(2)}: a gain of ${bought.toFixed(2)}. D = ${c.d.toFixed(4)}; ` +
+        `R + λD = ${plain.toFixed(2)} (the KLT's best: ${best.toFixed(2)}); at α = ${al.toFixed(2)}, J = ${j.toFixed(2)}.${map.say()}`;
       stage.setAttribute("aria-valuenow", angles[Math.min(model.get("chosen"), 1)].toFixed(0));
       stage.setAttribute("aria-valuetext", text);
       say(text);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -17,6 +18,7 @@ from ccalib.lessons.toy import RHO, Count, arrows, count, variances
 from ccalib.lessons.widgets.base import LessonWidget
 
 GAINS = (0.05, 4.0)  # what an arrow can be drawn to
+STEPS, EXCESS = 65, 2.0  # lengths tried for the best on the KLT axes; bits above it that the dial reaches
 POSES = {"KLT": (0, 90), "turned by 45°": (45, 135), "scissors": (-25, 25), "copy": (0, 0)}  # degrees
 
 
@@ -46,6 +48,8 @@ class TwoScalars(LessonWidget):
     alpha = t.Float(0.0).tag(sync=True)
     lam = t.Float(50.0).tag(sync=True)
     chosen = t.Int(2).tag(sync=True)
+    straight = t.List().tag(sync=True)  # what `on_klt_axes` gives, for the best R + λD at any λ
+    reach = t.Float(EXCESS).tag(sync=True)
     map = t.List(t.Dict()).tag(sync=True)  # one place for each α (fastest) and λ
     alphas = t.List(t.Float()).tag(sync=True)
     lambdas = t.List(t.Float()).tag(sync=True)
@@ -72,7 +76,8 @@ class TwoScalars(LessonWidget):
             alphas=phases["alphas"] if phases else [],
             lambdas=phases["lambdas"] if phases else [],
             poses=[{"name": name, "angles": list(pose)} for name, pose in POSES.items()],
-            columns=["pose", "R1", "R2|1", "R2", "gain I", "R", "D", "J"],
+            straight=on_klt_axes(),
+            columns=["pose", "R1", "R2|1", "R2", "gain I", "R", "D", f"R + λD, λ = {lam:g}", f"J, α = {alpha:g}"],
             rows=[self._row(name, pose, gains, alpha, lam) for name, pose in POSES.items()],
         )
 
@@ -80,12 +85,24 @@ class TwoScalars(LessonWidget):
     def _row(name: str, angles: Sequence[float], gains: Sequence[float], alpha: float, lam: float) -> list[str]:
         c = count(arrows(np.radians(angles), gains))
         bits = (c.r1, c.r2_given_1, c.r2, max(c.gain, 0.0), c.rate)
-        return [name, *(f"{b:.2f}" for b in bits), f"{c.d:.4f}", f"{c.cca(lam, alpha):.2f}"]
+        losses = c.rate + lam * c.d, c.cca(lam, alpha)
+        return [name, *(f"{b:.2f}" for b in bits), f"{c.d:.4f}", *(f"{loss:.2f}" for loss in losses)]
 
     @property
     def counted(self) -> Count:
         """The pose that is shown, counted."""
         return count(arrows(np.radians(self.angles), self.gains))
+
+    @property
+    def plain(self) -> float:
+        """R + λD of the pose that is shown: what the dial tells."""
+        c = self.counted
+        return c.rate + self.lam * c.d
+
+    @property
+    def best(self) -> float:
+        """The smallest R + λD of arrows along the KLT axes, each of its best length: where the dial starts."""
+        return sum(min(bits + self.lam * error for bits, error in axis) for axis in self.straight)
 
     def sentence(self) -> str:
         """What the live region says."""
@@ -94,7 +111,8 @@ class TwoScalars(LessonWidget):
             f"Arrows at {self.angles[0]:.0f}° and {self.angles[1]:.0f}°: {c.r1:.2f} + {c.r2_given_1:.2f} = "
             f"{c.rate:.2f} bits; without the first, the second would cost {c.r2:.2f}: a gain of "
             f"{max(c.gain, 0.0):.2f}. "
-            f"D = {c.d:.4f}; at α = {self.alpha:.2f}, J = {c.cca(self.lam, self.alpha):.2f}."
+            f"D = {c.d:.4f}; R + λD = {self.plain:.2f} (the KLT's best: {self.best:.2f}); "
+            f"at α = {self.alpha:.2f}, J = {c.cca(self.lam, self.alpha):.2f}."
         )
 
     def summary(self) -> str:
@@ -104,11 +122,13 @@ class TwoScalars(LessonWidget):
         return f"{self.sentence()}\n{super().as_text()}"
 
     def static_png(self) -> bytes:
-        c, fig = self.counted, plots.figure(7.2, 5.0 if self.map else 2.8)
-        grid = fig.add_gridspec(1 + bool(self.map), 3, width_ratios=[1.25, 0.8, 1.2])
+        c, fig = self.counted, plots.figure(7.2, 5.5 if self.map else 3.3)
+        heights = [2.8, 0.18, 2.2] if self.map else [2.8, 0.18]
+        grid = fig.add_gridspec(len(heights), 3, width_ratios=[1.25, 0.8, 1.2], height_ratios=heights)
         left, middle, right = (fig.add_subplot(grid[0, i]) for i in range(3))
         if self.map:
-            _map(fig.add_subplot(grid[1, :]), self)
+            _map(fig.add_subplot(grid[2, :]), self)
+        _dial(fig.add_subplot(grid[1, :]), self)
         _plane(left, self.angles, self.gains)
         middle.bar(0, c.r1, color=plots.BLUE)
         middle.bar(0, c.r2_given_1, bottom=c.r1, color=plots.ORANGE, alpha=0.45)
@@ -126,6 +146,28 @@ class TwoScalars(LessonWidget):
         right.plot(0, c.cca(self.lam, self.alpha), "o", color=plots.ORANGE)
         plots.dress(right, f"J, α = {self.alpha:g}, λ = {self.lam:g}", "both turned by (degrees)", "bits")
         return plots.png(fig, colors=64)
+
+
+@functools.cache
+def on_klt_axes() -> list[list[list[float]]]:
+    """[bits, error] of an arrow along each KLT axis, short to long: on these axes both arrows' rates and errors add."""
+    (high, low), short, gains = variances(), GAINS[0], np.geomspace(*GAINS, STEPS)
+    strong = [count(arrows((0, math.pi / 2), (gain, short))) for gain in gains]  # the other arrow's reading is always 0
+    weak = [count(arrows((0, math.pi / 2), (short, gain))) for gain in gains]
+    return [
+        [[round(c.rate, 7), round(c.d - rest / 2, 7)] for c in counts] for counts, rest in ((strong, low), (weak, high))
+    ]
+
+
+def _dial(axes, toy: TwoScalars) -> None:
+    """How far R + λD is above the best on the KLT axes."""
+    axes.barh(0, min(max(toy.plain - toy.best, 0), EXCESS), color=plots.ORANGE)
+    axes.set_xlim(0, EXCESS)
+    axes.set_yticks([])
+    ticks = np.arange(0, EXCESS + 0.1, 0.5)
+    axes.set_xticks(ticks, [f"the KLT's best: {toy.best:.2f}", *(f"+{tick:g}" for tick in ticks[1:])])
+    axes.get_xticklabels()[0].set_horizontalalignment("left")
+    plots.dress(axes, f"R + λD = {toy.plain:.2f} bits")
 
 
 def _map(axes, toy: TwoScalars) -> None:
