@@ -120,7 +120,7 @@ def report(result: dict) -> str:
     for name, curve in result["curves"].items():
         lines.append(f"  {name:<{width}}" + "  ".join(f"{p['bpp']:.3f} bpp {p['psnr']:.2f} dB" for p in curve))
     lines.append(
-        f"Seconds a file (load average before: {result.get('load', '?')}), and MB that a run adds at its peak:"
+        f"Seconds a file (load average before, at most: {result.get('load', '?')}), and MB that a run adds at its peak:"
     )
     for name, curve in result["curves"].items():
         seconds = [f"{way} {np.mean([p[f'{way}_s'] for p in curve]):.3f} s" for way in ("encode", "decode")]
