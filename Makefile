@@ -29,7 +29,7 @@ PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/si
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation arms card clean
+.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation weak arms card clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -118,6 +118,10 @@ ablation: MINUTES = 10
 ablation: $(READY)  ## train and compare the arms: make ablation PHOTOS=FOLDER (once more: it goes on)
 	$(IN_ENV) $(PYTHON) -m ccalib ablation --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD)
 	$(IN_ENV) $(PYTHON) -m ccalib ablation --rulers --photos "$(PHOTOS)" $(HELD)
+
+weak: $(READY)  ## the ablation's runs with a weak entropy model, on their own plan: make weak PHOTOS=FOLDER
+	$(IN_ENV) $(PYTHON) -m ccalib ablation 'weak-*' --photos "$(PHOTOS)" $(HELD) --results data/results/ablation_weak \
+	    --runs runs/weak --keep runs/weak/kept $(if $(wildcard data/results/ablation_weak/plan.json),,--steps 3000 --settings '{"bf16": false}')
 
 # Each command goes on where it stopped, so the whole does. Its own figures: one thread each, equal time (see the results).
 ARM_honest := --alpha 0.05 --alpha-fall 0.7

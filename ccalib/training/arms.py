@@ -42,6 +42,7 @@ FAMILIES = {
     "k1.7": {}, "even": {"k": 0.0}, "k0.5": {"k": 0.5}, "k1": {"k": 1.0}, "k2.5": {"k": 2.5},
     "noklt": {"klt": False, "hyper_klt": False},
     "g1": {"groups": 1, "hyper_out": 96}, "g2": {"groups": 2}, "g10": {"groups": 10},
+    "weak": {"context_width": 8, "context_blocks": 0, "head_widths": (8,)},  # an entropy model that can do little
 }  # fmt: skip
 CHOSEN = None  # stands for α*
 ARMS = {
@@ -95,6 +96,7 @@ def _table() -> list[Run]:
     runs += [Run("noklt", arm, seed) for seed in range(2) for arm in ("plain", "honest-falling")]
     runs += [Run(family, "plain", seed) for seed in range(2) for family in ("k0.5", "k1", "k2.5")]
     runs += [Run(family, "plain", 0) for family in ("g1", "g2", "g10")]
+    runs += [Run("weak", arm, seed) for arm in ("plain", "honest-0.2") for seed in range(3)]
     return runs + [Run("k1.7", "longer", seed) for seed in range(4)]
 
 
