@@ -712,14 +712,16 @@ view
 # seed:
 
 # %%
-lines = [["arm", *(f"g{i + 1}" for i in range(5)), "seeds"]]
-for arm in ARMS:
-    rows = summary["moved_bits"].get(f"k1.7-{arm}")
-    if rows:
-        cells = [f"{r['mean']:+.1f} [{r['low']:+.1f}, {r['high']:+.1f}]" for r in rows]
-        lines.append([ARMS[arm], *cells, str(rows[0]["n"])])
-print("percentage points of y's bits, more than in plain, and the 95 % interval over the seeds")
-print(aligned(lines))
+def by_group(columns, digits=1):
+    """A table: a line for each group, a column for each arm, means with their 95 % intervals."""
+    form = f"+.{digits}f"
+    cells = [[f"{r['mean']:{form}} [{r['low']:{form}}, {r['high']:{form}}]" for r in rows] for rows in columns.values()]
+    return aligned([["group", *columns], *([f"g{i + 1}", *line] for i, line in enumerate(zip(*cells)))])
+
+
+moved = {ARMS[arm]: summary["moved_bits"][f"k1.7-{arm}"] for arm in ARMS}
+print("percentage points of y's bits, more than in plain, and the 95 % interval over four seeds")
+print(by_group(moved))
 
 # %% [markdown]
 # What the groups buy each other is the business of the ruler (lesson 04): two fresh models on each frozen codec, one
@@ -745,8 +747,8 @@ errors = [value["card"]["first_group_errors"][-1]["worst"] for value in ruled.va
 met = sum(value["card"]["met"] for value in ruled.values())
 lengths = sorted({value["card"]["steps"] for value in ruled.values()})
 print(f"{len(ruled)} codecs, each with two fresh models; steps of the fits: {', '.join(map(str, lengths))}")
-print(f"the first group's gain, which must be zero: within 1 % of its bits in {met} of {len(ruled)} fits; "
-      f"at the worst quality of the worst fit {100 * max(errors):.0f} %")  # fmt: skip
+print(f"the first group's gain, which must be zero: within 1 % of its bits in {met} of {len(ruled)} fits;")
+print(f"at the worst quality of the worst fit {100 * max(errors):.0f} %")
 common = {"pixels": PIXELS, "image": "mean of 16 validation photographs"}
 purchases = []
 for ruler in ("refitted", "masked"):
@@ -776,17 +778,14 @@ print(aligned(lines))
 print("(±: deviation over the seeds)")
 print()
 print("more than in plain, paired: mean and 95 % interval over the seeds")
-lines = [["arm", *(f"g{i + 1}" for i in range(5))]]
-for arm in ARMS:
-    rows = summary["gains"][f"k1.7-{arm}"]
-    lines.append([ARMS[arm], *(f"{r['mean']:+.2f} [{r['low']:+.2f}, {r['high']:+.2f}]" for r in rows)])
-print(aligned(lines))
+print(by_group({ARMS[arm]: summary["gains"][f"k1.7-{arm}"] for arm in ARMS}, digits=2))
 
 # %% [markdown]
-# Compare the column of g1 with the others before you believe any of them. A fit went on until the first group's gain
-# was within 1 %, or until three rounds were over; many ran out of rounds, and not all have equally many steps. That
-# error is as large as some of the gains. So: groups buy each other a percent or two of the bits, and differences
-# between the losses, if there are any, are smaller than this ruler can tell.
+# Look at g1 before you believe the others. A fit went on until the first group's gain was within 1 %, or until three
+# rounds were over; many ran out of rounds, and not all have equally many steps. In the mean over seeds and qualities
+# its error is small beside the gains. Between single fits it is not small, and the differences between the losses are
+# no larger: their intervals hold 0. So: groups buy each other a percent or two of the bits, and what the losses change
+# about that, if anything, is less than this ruler can tell.
 
 # %% [markdown]
 # And the gap that the training saw, over its steps. The honest one estimates an information gain, in bits a pixel; the
@@ -912,7 +911,7 @@ for seed in range(3):
     points = weak["runs"][f"weak-plain-s{seed}"]["curve"]
     weaker.append(bd_rate(curve("plain", seed).tolist(), [(p["bpp"], p["psnr"]) for p in points]))
 print(f"what that costs a plain codec: BD-rate {np.mean([w['percent'] for w in weaker]):+.0f} %")
-lines = [["entropy model", "alpha, constant", "rate", "BD-rate against its plain", "95 % interval", "n", "by the rule"]]
+lines = [["contexts", "alpha", "rate", "BD-rate against plain", "95 % interval", "n", "by the rule"]]
 limited = {}
 for c in weak["comparisons"]:
     if c["family"] == "weak" and c["arm"] != "plain" and c["at"] == "equal steps":
@@ -1049,18 +1048,19 @@ Predict(
 )  # fmt: skip
 
 # %%
-lines = [["arm", "steps", "minutes", "bpp", "PSNR", "BD-rate", "each photograph, mean and 95 % interval", "larger"]]
+lines = [["arm", "steps", "minutes", "bpp", "PSNR", "BD-rate", "per photograph", "larger"]]
 for arm, name in SMALL_ARMS.items():
     run, middle = trained[arm], of_set(arm)[3]
     row = [name, f"{run['steps']:,}", f"{run['minutes']:.0f}", f"{middle[0]:.3f}", f"{middle[1]:.2f}"]
     if arm in each:
         spread = t_interval(each[arm])
         row += [f"{bd_rate(of_set('plain'), of_set(arm))['percent']:+.1f} %",
-                f"{spread['mean']:+.1f} %, {spread['low']:+.1f} to {spread['high']:+.1f}",
+                f"{spread['mean']:+.1f} [{spread['low']:+.1f}, {spread['high']:+.1f}] %",
                 f"{sum(v > 0 for v in each[arm])} of {spread['n']}"]  # fmt: skip
     lines.append(row + [""] * (len(lines[0]) - len(row)))
 print(aligned(lines))
-print("(bpp and PSNR: the middle quality; BD-rate: real files, against plain; minutes: one thread)")
+print("(bpp and PSNR: the middle quality; minutes: one thread; BD-rate: real files, against plain; per photograph:")
+print("mean of each one's own BD-rate and its 95 % interval; larger: photographs whose files are)")
 
 # %% [markdown]
 # Plain is ahead, by little, at equal time: what section 11 found at equal time with `tiny` and four seeds. At equal
@@ -1113,10 +1113,8 @@ print("percent of y's bits that the previous group bought; ±: deviation over th
 print(aligned(lines))
 print()
 print("more than in plain: mean over the photographs, and its 95 % interval")
-for arm in each:
-    found = [t_interval(column) for column in (shares_bought[arm] - shares_bought["plain"]).T]
-    cells = [f"g{i + 1} {f['mean']:+.1f} [{f['low']:+.1f}, {f['high']:+.1f}]" for i, f in enumerate(found)]
-    print(f"{SMALL_ARMS[arm]}: {', '.join(cells)}")
+differences = {SMALL_ARMS[arm]: (shares_bought[arm] - shares_bought["plain"]).T for arm in each}
+print(by_group({name: [t_interval(column) for column in columns] for name, columns in differences.items()}))
 behind = {arm: 100 * (f["sets"]["Kodak"]["totals"]["main"] / f["sets"]["Kodak"]["totals"]["codec_plain"] - 1)
           for arm, f in fitted.items()}  # fmt: skip
 print("bits of the ruler that reads all groups, above the codec's own:",
