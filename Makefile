@@ -136,8 +136,8 @@ define arm
 	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $$(if [ -f $2/last.pt ]; \
 	    then echo --resume; else echo --continue-from data/weights/small.safetensors --loss $1 $(ARM_$1) --batch 4 --crop 192 \
 	    --minutes $(MINUTES); fi)
-	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary --steps 8000 --rounds 1 \
-	    --run $2/rulers 	    --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
+	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
+	    --steps 8000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
 	$(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \
 	    -o $(ARM_RESULTS)/small-$1.json
 

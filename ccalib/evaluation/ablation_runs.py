@@ -33,7 +33,7 @@ TRACED = ("groups", "rate_z", "distortion", "auxiliary", "gap", "cross")
 # one round: rulers of different lengths differ by more than the losses do (lesson 05, section 13)
 FINAL = Fit(models=("main", "auxiliary"), steps=2400, rounds=1, batch=8, crop=128)
 # on the way: the rulers of one snapshot go on from those of the one before
-FIRST, NEXT = (dataclasses.replace(FINAL, steps=s, rounds=1) for s in (800, 300))
+FIRST, NEXT = (dataclasses.replace(FINAL, steps=s) for s in (800, 300))
 TRACK_QUALITIES = [1.0, 3.0, 5.0]
 
 

@@ -143,7 +143,7 @@ def _measure_all(
                 for file, picture in pictures.items():
                     if file not in rows:
                         rows[file] = _row(name, quality, picture, codec, own.get(name, 0))
-                        result["hardware_of"][name] = hardware()
+                        result["hardware_of"][name] = result["hardware"]
                         if time.monotonic() - saved > SAVE_SECONDS:
                             save(output, result)
                             saved = time.monotonic()

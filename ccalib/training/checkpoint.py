@@ -19,6 +19,11 @@ from ccalib.errors import CcaError
 FORMAT = 1
 
 
+def is_cold(state: dict | None) -> bool:
+    """Whether a run from here begins with a new optimizer: no checkpoint, or finished weights, which have none."""
+    return state is None or not state["optimizers"]
+
+
 def save(path: Path, state: dict) -> None:
     """Write to a temporary name, flush to disk, rename: a kill or a full disk leaves the previous checkpoint whole.
 

@@ -151,7 +151,7 @@ def run(args: argparse.Namespace) -> int:
         done = state["step"] if state else 0
         constant = args.decay_from is None
         if args.steps is not None:
-            cold = state is None or not state["optimizers"]
+            cold = checkpoint.is_cold(state)
             plan = plan_for(args.steps, settings.warmup, settings.decay, done, constant, cold)
 
     train, held = split(args.photos, args.validation)

@@ -97,7 +97,7 @@ class Trainer:
         self.skipped = self._in_row = 0
         if state is not None:
             self._restore(state, resume)
-        self.cold = state is None or not state["optimizers"]  # finished weights come without an optimizer's state
+        self.cold = checkpoint.is_cold(state)
         self.wrapped, *prepared = self.accelerator.prepare(objective, *self.optimizers.values())
         self.prepared = dict(zip(self.optimizers, prepared, strict=True))
         self.first = self.step if not resume or self.plan is None else 0  # where the timing of a plan counts from
