@@ -30,7 +30,7 @@ from ccalib.model.hyper import HyperSynthesis
 from ccalib.model.presets import Preset
 
 MODELS = ("main", "auxiliary", "hyperprior", "scale", "factorized")
-LEAN = {"hyper_widths": (64, 48), "hyper_out": 96, "context_width": 48, "context_blocks": 2, "head_widths": (48,)}
+LEAN = {"hyper_widths": (32, 24), "hyper_out": 48, "context_width": 48, "context_blocks": 2, "head_widths": (48,)}
 
 
 @dataclasses.dataclass
@@ -95,7 +95,9 @@ class Score:
 
 
 class Ruler(nn.Module):
-    """Hyper synthesis and group model of its own, on a frozen latent.
+    """A hyper synthesis and a context for each group, on a frozen latent: what one group pays moves no other.
+
+    With one hyper synthesis for all, the first group's rate would depend on how much the others want of it.
 
     Args:
         lag: groups before the current one that it can't read (0 main, 1 auxiliary, G hyperprior only).
@@ -104,14 +106,24 @@ class Ruler(nn.Module):
 
     def __init__(self, preset: Preset, lag: int, centered: bool = False) -> None:
         super().__init__()
-        self.h_s = HyperSynthesis(preset)
+        self.h_s = nn.ModuleList(HyperSynthesis(preset) for _ in preset.sizes)
         self.groups = GroupModel(preset, lag, residuals=0)
         self.centered = centered
+
+    def predict(self, z_hat: Tensor, decoded: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        """Mean and log-scale of each group, each B×size×h×w, from ẑ and the codec's ŷ per group."""
+        supports = (decoded[: support(i, self.groups.lag)] for i in range(len(self.h_s)))
+        return [
+            context(h_s(z_hat), seen)[:2]
+            for h_s, context, seen in zip(self.h_s, self.groups.contexts, supports, strict=True)
+        ]
 
     def forward(self, latent: Latent, gaussian: LatentGaussian, center: Tensor) -> Prediction:
         """`center`: constant means of y / gain, 1×M×1×1."""
         score = Score(gaussian, latent, self.groups.sizes, center * latent.gain if self.centered else None)
-        self.groups.walk(self.h_s(latent.z_hat), score, latent.y, read=latent.decoded)
+        predicted = self.predict(latent.z_hat, latent.decoded)
+        for i, (y, (mean, scale)) in enumerate(zip(latent.y.split(self.groups.sizes, dim=1), predicted, strict=True)):
+            score(i, y, mean, scale)
         return score.prediction()
 
 
@@ -187,10 +199,8 @@ class Rulers(nn.Module):
         Args:
             z_hat: B×N×h/4×w/4; decoded: the codec's ŷ per group, each B×size×h×w.
         """
-        model = self.models[name]
-        hyper, seen = model.h_s(z_hat.float()), [d.float() for d in decoded]
-        walked = (c(hyper, seen[: support(i, model.groups.lag)]) for i, c in enumerate(model.groups.contexts))
-        return [(mean.to(z_hat), scale.to(z_hat)) for mean, scale, _ in walked]
+        predicted = self.models[name].predict(z_hat.float(), [d.float() for d in decoded])
+        return [(mean.to(z_hat), scale.to(z_hat)) for mean, scale in predicted]
 
     def with_(self, z_hat: Tensor, decoded: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """`predict` of the model that reads the previous group."""

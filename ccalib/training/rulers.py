@@ -17,7 +17,7 @@ from ccalib.errors import CcaError
 from ccalib.model.codec import Codec
 from ccalib.model.entropy import SCALE_MIN
 from ccalib.model.presets import Preset
-from ccalib.model.ruler import Ruler, Rulers, freeze
+from ccalib.model.ruler import MODELS, Rulers, freeze
 from ccalib.training.data import Crops, Photos
 from ccalib.training.start import SMALL_START, seeded
 from ccalib.training.validate import middle
@@ -49,29 +49,29 @@ def calibrate(codec: Codec, crops: Crops) -> tuple[Tensor, Tensor, Tensor]:
 
 @torch.no_grad()
 def start(rulers: Rulers, codec: Codec, center: Tensor, deviation: Tensor, around: Tensor, seed: int) -> None:
-    """Initial values, the same in all models as far as their shapes go; `center` … `around` as `calibrate` gives."""
+    """Initial values; `center` … `around` as `calibrate` gives.
+
+    Each model's layers are drawn from a seed of its own, so that the first group, which two models read alike, shows
+    how far apart luck leaves two fits.
+    """
     rulers.center.copy_(center)
-    first = Ruler(rulers.preset, 0)  # the widest support: the others take their part of it
-    seeded(first, seed)
-    if first.h_s.linear is not None:  # means of the first group: the frozen codec's own linear path
-        first.h_s.linear.load_state_dict(codec.path.h_s.linear.state_dict())
-        center = center.clone()
-        center[:, : rulers.preset.sizes[0]] = 0  # it has them
-        first.h_s.mean[-1].weight.mul_(SMALL_START)
-        first.h_s.mean[-1].bias.zero_()
-    for context in first.groups.contexts:
-        context.head[-1].weight.mul_(SMALL_START)
-    whole = dict(first.named_parameters())
+    first = rulers.preset.sizes[0]
     for name, model in rulers.models.items():
+        seeded(model, len(MODELS) * seed + MODELS.index(name))
         if name == "factorized":
-            seeded(model, seed)
             model.deviation.copy_(deviation)
             continue
-        for key, p in model.named_parameters():
-            p.copy_(whole[key][tuple(slice(n) for n in p.shape)])
         spread = (deviation if model.centered else around).clamp(min=SCALE_MIN).log()
-        biases = zip(*(t.flatten().split(rulers.preset.sizes) for t in (center, spread)), strict=True)
+        means = center.clone()
+        if codec.path.h_s.linear is not None:  # means of the first group: the frozen codec's own linear path
+            means[:, :first] = 0  # it has them
+            for h_s in model.h_s:
+                h_s.linear.load_state_dict(codec.path.h_s.linear.state_dict())
+                h_s.mean[-1].weight.mul_(SMALL_START)
+                h_s.mean[-1].bias.zero_()
+        biases = zip(*(t.flatten().split(rulers.preset.sizes) for t in (means, spread)), strict=True)
         for context, bias in zip(model.groups.contexts, biases, strict=True):
+            context.head[-1].weight.mul_(SMALL_START)
             context.head[-1].bias.copy_(torch.cat(bias))
 
 
@@ -145,6 +145,9 @@ def read(path: Path, modified: int = 0) -> Rulers:
         raise CcaError(f"{path}: not rulers of format {FORMAT}")
     rulers = Rulers(Preset.from_json(meta["preset"]), tuple(json.loads(meta["models"])))
     tensors = {name: t.float() for name, t in load_file(path).items()}
+    if not any(".h_s.0." in name for name in tensors):  # one hyper synthesis served all groups once
+        groups = range(rulers.preset.groups)
+        tensors = {name.replace(".h_s.", f".h_s.{i}."): t for name, t in tensors.items() for i in groups}
     wanted = {name: t.shape for name, t in rulers.state_dict().items() if not name.startswith("gaussian.")}
     if {name: t.shape for name, t in tensors.items()} != wanted:
         raise CcaError(f"{path}: its tensors are not those of its models")
