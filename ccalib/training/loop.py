@@ -129,7 +129,7 @@ class Trainer:
 
     def _restore(self, state: dict, resume: bool) -> None:
         if resume and state["photos"] != self.photos.fingerprint:
-            raise CcaError("photographs: not the ones that this run was started with; --resume needs the same folder")
+            raise CcaError("photographs: not those of this run; --resume needs the same folder and --validation")
         if resume and state["processes"] != self.accelerator.num_processes:
             raise CcaError(f"--resume: this run was started with {state['processes']} processes; use as many")
         strict = state["settings"]["loss"] == self.settings.loss  # another loss forks: its auxiliary model starts anew
