@@ -6,6 +6,10 @@
 | Estimate | for evaluation | rounding around the mean    | likelihoods of what is coded |
 | Write    | for a file     | rounding around the mean    | bytes, symbols               |
 | Read     | None           | symbols read, plus the mean | symbols                      |
+
+All round to the nearest symbol. A dead zone (the symbol one nearer to 0, where it saves more bits than h times the
+squared error that it adds) gave at most −0.3 % of rate on validation photographs, at h = 80, and more rate at h = 30,
+also after the decoder had been trained on such symbols: not taken.
 """
 
 from __future__ import annotations
