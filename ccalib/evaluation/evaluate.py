@@ -94,6 +94,9 @@ def evaluate(
         plan = dict.fromkeys(own, points) | plan
         _warm_up(codec, next(iter(pictures.values())), points[0])  # tables and kernels, before any timing
     result = _earlier(output, head, settings, again) | {"left_out": left_out}
+    for name in result["files"].keys() & set(names):  # points that a codec has no more
+        for quality in result["files"][name].keys() - {f"{q:g}" for q in plan[name]}:
+            del result["files"][name][quality]
     try:
         _measure_all(result, plan, own, pictures, codec, output, progress)
         if peak_memory:

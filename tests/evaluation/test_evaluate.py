@@ -39,6 +39,9 @@ def test_evaluation_resumes_and_adds_up(folder, model, arguments, tmp_path, monk
     assert result["settings"][OURS]["fingerprint"] and result["settings"][OURS]["versions"]["threads"] >= 1
 
     monkeypatch.setattr("ccalib.evaluation.evaluate.measure", lambda *a: pytest.fail("measured again"))
+    stale = json.loads(output.read_text())
+    stale["files"]["jpeg"]["7"] = stale["files"]["jpeg"]["10"]  # a point that JPEG had once
+    output.write_text(json.dumps(stale))
     assert main(arguments) == 0
     assert {**json.loads(output.read_text()), "load": 0} == {**result, "load": 0}
 
