@@ -29,7 +29,7 @@ PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/si
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation weak arms card clean
+.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation weak arms card figures clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,13 +95,13 @@ site: $(READY)  ## the lessons as static HTML in site/ (runs the notebooks; unch
 student: $(READY)  ## the last commit without solutions and tests, as ccalib-student.zip
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.student -o ccalib-student.zip
 
-train: $(READY)  ## train `small` in the background: make train PHOTOS=FOLDER MINUTES=600 (once more: it resumes)
+train: $(READY)  ## train `small` in the background: make train PHOTOS=FOLDER MINUTES=600 (once more: it resumes; FROM=FILE: from there)
 	@if [ ! -d "$(PHOTOS)" ]; then echo "make train PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi
 	@if ps -o args= -p "$$(cat "$(RUN)/pid" 2>/dev/null)" 2>/dev/null | grep -q "ccalib train"; then \
 	    echo "$(RUN): process $$(cat "$(RUN)/pid") is still at it" >&2; exit 2; fi
 	@mkdir -p "$(RUN)"
-	@resume=; if [ -f "$(RUN)/last.pt" ]; then resume=--resume; fi; \
-	    $(IN_ENV) nohup $(PYTHON) -m ccalib train "$(PHOTOS)" --run "$(RUN)" --minutes $(MINUTES) --quiet $$resume \
+	@if [ -f "$(RUN)/last.pt" ]; then set -- --resume; else set -- --minutes $(MINUTES) $(if $(FROM),--continue-from "$(FROM)"); fi; \
+	    $(IN_ENV) nohup $(PYTHON) -m ccalib train "$(PHOTOS)" --run "$(RUN)" $(HELD) --quiet "$$@" \
 	    >> "$(RUN)/output.txt" 2>&1 < /dev/null & echo $$! > "$(RUN)/pid"; \
 	    echo "Training in process $$!. Watch it: tail -f $(RUN)/output.txt $(RUN)/log.jsonl. Stop it (it saves): kill $$!"
 
@@ -145,6 +145,13 @@ endef
 
 card: $(READY)  ## rewrite the model card, the README's picture and its table from weights and results
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.card small data/results/kodak.json
+
+figures: $(READY)  ## rewrite what depends on the weights of `small`: make figures PHOTOS=FOLDER KODAK=FOLDER VALIDATION=FILE
+	@if [ ! -d "$(PHOTOS)" ] || [ ! -d "$(KODAK)" ]; then echo "make figures PHOTOS=FOLDER KODAK=FOLDER: name both" >&2; exit 2; fi
+	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model small --steps 2400 $(HELD) --images data/images --images "$(KODAK)"
+	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(KODAK)" -o data/results/kodak.json --codecs all --no-memory --again --plot data/results/kodak.png
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.effort "$(PHOTOS)" $(HELD) --again
+	$(MAKE) complexity card notebooks
 
 clean:  ## remove caches and build products (keeps .venv, runs and weights)
 	rm -rf build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage notebooks/.ipynb_checkpoints
