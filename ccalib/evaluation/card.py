@@ -43,8 +43,8 @@ def card(
         f"- Cost in kMAC/pixel: {', '.join(f'{part} {value:.1f}' for part, value in kmac.items())}.",
         f"- Data: {facts['data']}; attribution in [MANIFEST.tsv](MANIFEST.tsv), held out: "
         "[validation.txt](validation.txt).",
-        f"- Training: {facts['steps']:,} steps in {facts['minutes']} minutes on {facts['hardware']}, torch "
-        f"{facts['torch']}; the log is [{path.stem}.log.jsonl]({path.stem}.log.jsonl).",
+        f"- Training: {facts['steps']:,} steps in {facts['minutes']} minutes, the last of them on {facts['hardware']}, "
+        f"torch {facts['torch']}; the log is [{path.stem}.log.jsonl]({path.stem}.log.jsonl).",
         f"- Settings of the last phase: `{json.dumps(facts['settings'])}`.",
         "- Commands:",
         "",

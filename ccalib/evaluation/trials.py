@@ -26,7 +26,7 @@ def read(run: Path) -> dict:
     state = checkpoint.load(run / "last.pt")
     try:
         entries = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-        commands = (run / "commands.txt").read_text().splitlines()
+        commands = [c for c in (run / "commands.txt").read_text().splitlines() if " --resume" not in c]
     except (OSError, ValueError) as error:
         raise CcaError(f"{run}: not a training run ({error})") from error
     done = [e for e in entries if e["kind"] == "validation"]

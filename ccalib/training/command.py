@@ -6,7 +6,6 @@ import argparse
 import ctypes
 import dataclasses
 import json
-import shlex
 import sys
 from pathlib import Path
 
@@ -169,8 +168,7 @@ def run(args: argparse.Namespace) -> int:
     if trainer.main:
         if origin and not args.resume:
             export.carry_history(origin, args.run)
-        with open(args.run / "commands.txt", "a") as file:
-            file.write("ccalib " + shlex.join(sys.argv[1:]) + "\n")
+        export.note_command(args.run, sys.argv[1:], trainer.step, args.resume)
         print(f"{len(photos)} photographs, {len(skipped)} skipped")
         print(f"settings {json.dumps(dataclasses.asdict(settings))}")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
+import shlex
 import shutil
 from pathlib import Path
 
@@ -49,9 +50,21 @@ def carry_history(origin: Path, run: Path) -> None:
     log, commands = origin.with_name("log.jsonl"), origin.with_name("commands.txt")
     if origin.suffix == weights.SUFFIX:
         log = origin.with_suffix(".log.jsonl")
-        lines = json.loads(weights.metadata(origin).get("card", "{}")).get("commands", [])
+        card = json.loads(weights.metadata(origin).get("card", "{}"))
+        lines = card.get("commands", [])
+        if lines and " # from step " not in lines[-1] and "hardware" in card:
+            lines[-1] += f"  # to step {card['steps']:,} on {card['hardware']}, torch {card['torch']}"
         (run / "commands.txt").write_text("".join(f"{line}\n" for line in lines))
     elif commands.exists():
         shutil.copyfile(commands, run / "commands.txt")
     if log.exists():
         shutil.copyfile(log, run / "log.jsonl")
+
+
+def note_command(run: Path, words: list[str], step: int, resume: bool) -> None:
+    """A run's command, its first step and its machine, into `commands.txt`; a --resume only on another machine."""
+    path, machine = run / "commands.txt", f"{hardware()}, torch {torch.__version__}"
+    lines = path.read_text().splitlines() if path.exists() else []
+    if not (resume and lines and lines[-1].endswith(machine)):
+        with open(path, "a") as file:
+            file.write(f"ccalib {shlex.join(words)}  # from step {step:,} on {machine}\n")

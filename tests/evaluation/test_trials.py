@@ -18,7 +18,7 @@ def run_of(folder, bpp: float, **settings):
     lines = [{"kind": "train", "step": s, "seconds": 6.0 * s} for s in (110, 120, 130)]
     lines.append({"kind": "validation", "step": 130, "seconds": 780.0, "images": 3, "points": points})
     (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "commands.txt").write_text("ccalib train a\nccalib train b\n")
+    (folder / "commands.txt").write_text("ccalib train a\nccalib train b\nccalib train --resume  # elsewhere\n")
     checkpoint.save(folder / "last.pt", {"preset": TINY.to_json(), "settings": {"lr": 1e-3} | settings})
     return folder
 

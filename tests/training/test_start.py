@@ -9,7 +9,7 @@ from ccalib.model.hyper import BLOCK
 from ccalib.model.presets import TINY
 from ccalib.model.transforms import PATCH
 from ccalib.training.data import patches
-from ccalib.training.export import carry_history
+from ccalib.training.export import carry_history, note_command
 from ccalib.training.loop import Settings, Trainer
 from ccalib.training.schedule import plan_for
 from ccalib.training.start import HYPER_SHARE, from_weights, new_codec
@@ -72,6 +72,22 @@ def test_finished_weights_bring_their_history(model, photos, tmp_path):
     trainer.train()
     steps = [json.loads(line)["step"] for line in (run / "log.jsonl").read_text().splitlines()]
     assert steps == [450] and (run / "commands.txt").read_text() == "ccalib train a\n" and trainer.seconds > 450
+
+
+def test_commands_say_which_machine_took_which_steps(model, tmp_path, monkeypatch):
+    path, run = tmp_path / "finished.safetensors", tmp_path / "run"
+    facts = {"steps": 500, "minutes": 7.5, "commands": ["ccalib train a"], "hardware": "an abacus", "torch": "0"}
+    weights.save(weights.load(model), path, facts)
+    run.mkdir()
+    carry_history(path, run)
+    for machine, step, resume in (("one", 500, False), ("one", 600, True), ("two", 700, True), ("two", 800, True)):
+        monkeypatch.setattr("ccalib.training.export.hardware", lambda machine=machine: machine)
+        note_command(run, ["train", "my photos", *(["--resume"] if resume else [])], step, resume)
+    assert (run / "commands.txt").read_text().splitlines() == [
+        "ccalib train a  # to step 500 on an abacus, torch 0",
+        f"ccalib train 'my photos'  # from step 500 on one, torch {torch.__version__}",
+        f"ccalib train 'my photos' --resume  # from step 700 on two, torch {torch.__version__}",
+    ]
 
 
 def test_a_start_that_is_none_is_named(tmp_path):
