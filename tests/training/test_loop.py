@@ -165,7 +165,7 @@ def test_kill_9_and_resume(tmp_path, capsys):
 
     assert main([*COMMAND, "--run", str(run), "--cache", str(cache), "--resume", "--lr", "0.5"]) == 1
     assert "--resume goes on with the run's own settings" in capsys.readouterr().err
-    (tmp_path / "held.txt").write_text(min(p.name for p in Path(COMMAND[1]).iterdir()) + "\n")
+    (tmp_path / "held.txt").write_text("fig.png\n")
     more = ["--validation", str(tmp_path / "held.txt")]
     assert main([*COMMAND, "--run", str(run), "--cache", str(cache), "--resume", *more]) == 1
     assert "the same folder and --validation" in capsys.readouterr().err
