@@ -112,10 +112,9 @@ class Ruler(nn.Module):
 
     def predict(self, z_hat: Tensor, decoded: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
         """Mean and log-scale of each group, each B×size×h×w, from ẑ and the codec's ŷ per group."""
-        supports = (decoded[: support(i, self.groups.lag)] for i in range(len(self.h_s)))
         return [
-            context(h_s(z_hat), seen)[:2]
-            for h_s, context, seen in zip(self.h_s, self.groups.contexts, supports, strict=True)
+            context(h_s(z_hat), decoded[: support(i, self.groups.lag)])[:2]
+            for i, (h_s, context) in enumerate(zip(self.h_s, self.groups.contexts, strict=True))
         ]
 
     def forward(self, latent: Latent, gaussian: LatentGaussian, center: Tensor) -> Prediction:

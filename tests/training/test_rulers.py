@@ -1,4 +1,4 @@
-"""Rulers: alike at the start, causal, fitted apart, resumable, and stored as they are measured."""
+"""Rulers: alike at the start but for luck, causal, fitted apart, resumable, and stored as they are measured."""
 
 import dataclasses
 import itertools
@@ -47,7 +47,8 @@ def latent(codec, batch) -> Latent:
 
 def test_models_start_alike_but_for_luck(fitter, latent):
     """Means and scales of the first group nearly the same in all, the networks' layers drawn anew for each model."""
-    rulers, first = fitter().rulers, TINY.sizes[0]
+    fit, first = fitter(), TINY.sizes[0]
+    rulers = fit.rulers
     with torch.no_grad():
         predictions = rulers(latent)
     main, auxiliary = (predictions[name].bits[:, :first].sum() for name in ("main", "auxiliary"))
@@ -56,15 +57,16 @@ def test_models_start_alike_but_for_luck(fitter, latent):
     assert all(torch.equal(a, b) for a, b in zip(*biases.values(), strict=True))
     weights_ = [rulers.models[n].h_s[i].mean[0].weight for n in ("main", "auxiliary") for i in (0, 1)]
     assert not any(torch.equal(a, b) for a, b in itertools.combinations(weights_, 2))
-    assert first_group_error(*(fitter().__dict__[k] for k in ("codec", "rulers", "validation")))["worst"] > 0
+    assert first_group_error(fit.codec, rulers, fit.validation)["worst"] > 0
 
 
 def test_a_group_is_fitted_as_if_alone(fitter, latent):
     """What one group pays hangs on no parameter that another group's bits move."""
     rulers = fitter().rulers
+    predictions = rulers(latent)
     for name in ("main", "auxiliary", "hyperprior", "scale"):
         model = rulers.models[name]
-        for i, bits in enumerate(rulers(latent)[name].bits.split(TINY.sizes, dim=1)):
+        for i, bits in enumerate(predictions[name].bits.split(TINY.sizes, dim=1)):
             moved = torch.autograd.grad(bits.sum(), list(model.parameters()), retain_graph=True, allow_unused=True)
             names = [n for (n, _), g in zip(model.named_parameters(), moved, strict=True) if g is not None and g.any()]
             assert names and all(n.startswith((f"h_s.{i}.", f"groups.contexts.{i}.")) for n in names), (name, i)
