@@ -70,6 +70,7 @@ def _read(state: dict[str, Tensor]) -> Preset:
         ),
         attention=any(name.startswith("g_a.") and ".attention." in name for name in state),
         latent=latent,
+        last_kernel=shape("g_a.down.3.weight")[-1],
         hyper=shape("h_a.4.weight")[0],
         hyper_widths=(shape("h_a.0.weight")[0], shape("h_a.2.weight")[0]),
         hyper_out=shape("path.h_s.mean.4.weight")[1],

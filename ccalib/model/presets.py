@@ -24,6 +24,7 @@ class Preset:
         blocks: (bottlenecks, NAF blocks) after each of the first three analysis convolutions; synthesis mirrors them.
         attention: channel attention (a global mean) inside the transforms' NAF blocks.
         latent: M, channels of y at H/16.
+        last_kernel: side of the last analysis and the first synthesis convolution; the others have 5.
         hyper: N, channels of z at H/64.
         hyper_widths: hidden channels of hyper analysis, as (after the first, after the second convolution).
         hyper_out: channels of the hyper synthesis; for `paper` both outputs have M.
@@ -44,6 +45,7 @@ class Preset:
     blocks: tuple[tuple[int, int], ...] = ((3, 4), (3, 4), (3, 4))
     attention: bool = True
     latent: int = 320
+    last_kernel: int = 5
     hyper: int = 192
     hyper_widths: tuple[int, int] = (256, 256)
     hyper_out: int = 320

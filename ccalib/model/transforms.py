@@ -23,7 +23,8 @@ class Analysis(nn.Module):
     def __init__(self, preset: Preset) -> None:
         super().__init__()
         channels = (3, *preset.widths, preset.latent)
-        self.down = nn.ModuleList(down(a, b) for a, b in zip(channels, channels[1:], strict=False))
+        kernels = (5, 5, 5, preset.last_kernel)
+        self.down = nn.ModuleList(map(down, channels, channels[1:], kernels))
         self.blocks = nn.ModuleList(
             stage(c, *counts, preset.attention, mirror=False)
             for c, counts in zip(preset.widths, preset.blocks, strict=True)
@@ -41,7 +42,8 @@ class Synthesis(nn.Module):
     def __init__(self, preset: Preset) -> None:
         super().__init__()
         channels = (preset.latent, *reversed(preset.widths), 3)
-        self.up = nn.ModuleList(up(a, b) for a, b in zip(channels, channels[1:], strict=False))
+        kernels = (preset.last_kernel, 5, 5, 5)
+        self.up = nn.ModuleList(map(up, channels, channels[1:], kernels))
         self.blocks = nn.ModuleList(
             stage(c, *counts, preset.attention, mirror=True)
             for c, counts in zip(reversed(preset.widths), reversed(preset.blocks), strict=True)

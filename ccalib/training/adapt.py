@@ -1,6 +1,7 @@
-"""A checkpoint goes on with another preset: another range of λ, or the linear path into z put into a codec without it.
+"""A checkpoint goes on with another preset: another range of λ, the linear path into z put into a codec without it, or
+more latent channels, or groups cut anew (`ccalib.training.widen`).
 
-Both keep what was learned. Gains are read off the old ones at the same λ, and beyond their range go on as high-rate
+All keep what was learned. Gains are read off the old ones at the same λ, and beyond their range go on as high-rate
 theory has it. The linear path starts on the trained latents as in a new codec it starts on the KLT's, and what the
 nonlinear hyper synthesis gave to the contexts stays as it was on average.
 """
@@ -23,7 +24,9 @@ from ccalib.model.presets import Preset
 from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
 from ccalib.training.start import SMALL_START, seeded, start_linear
+from ccalib.training.widen import widen
 
+LATENT = ("latent", "last_kernel", "groups", "k")  # fields that `widen` knows to change
 BATCHES, CROP, BATCH = 60, 256, 8  # what the linear path is computed from
 
 
@@ -31,18 +34,41 @@ def adapt(state: dict, preset: Preset, photos: Photos) -> dict:
     """A checkpoint's state for `preset`; the same object if nothing differs.
 
     Raises:
-        CcaError: more differs than the range of λ and a linear path into z that is missing.
+        CcaError: more differs than the range of λ, a linear path into z that is missing, and channels and groups.
     """
     old = Preset.from_json(state["preset"])
-    if dataclasses.replace(old, lambdas=preset.lambdas, hyper_klt=preset.hyper_klt, name=preset.name) != preset:
+    if _like(old, preset, "lambdas", "hyper_klt", *LATENT, "name") != preset:
         raise CcaError(f"--preset {preset.name}: the checkpoint's preset {old.name} has other shapes")
     if old.hyper_klt and not preset.hyper_klt:
         raise CcaError(f"--preset {preset.name}: the checkpoint has a linear path into z, which stays")
     if preset.hyper_klt and not old.hyper_klt:
-        state = _with_linear_path(state, old, photos)
+        state = _with_linear_path(state, _like(old, preset, "hyper_klt"), photos)
     if preset.lambdas != old.lambdas:
-        state = _with_lambdas(state, old, preset)
+        state = _with_lambdas(state, old, _like(old, preset, "hyper_klt", "lambdas"))
+    if _like(old, preset, *LATENT) != old:
+        state = _anew(state, widen(_averaged(state), preset, photos))
     return state
+
+
+def _like(old: Preset, new: Preset, *fields: str) -> Preset:
+    """`old` with these fields of `new`."""
+    return dataclasses.replace(old, **{name: getattr(new, name) for name in fields})
+
+
+def _averaged(state: dict) -> Codec:
+    """The averaged weights of a checkpoint."""
+    average = {k.removeprefix("module."): v for k, v in state["average"].items() if k.startswith("module.")}
+    codec = Codec(Preset.from_json(state["preset"]))
+    codec.load_state_dict({k: v for k, v in average.items() if not k.startswith("auxiliary.")})
+    return codec.eval()
+
+
+def _anew(state: dict, codec: Codec) -> dict:
+    """A checkpoint's state with this codec in it: optimizers and the auxiliary model start anew."""
+    return state | {
+        "preset": codec.preset.to_json(), "plan": None, "optimizers": {},
+        "objective": Objective(codec, "plain").state_dict(), "average": AveragedModel(codec).state_dict(),
+    }  # fmt: skip
 
 
 def _with_lambdas(state: dict, old: Preset, new: Preset) -> dict:
@@ -68,16 +94,12 @@ def _with_lambdas(state: dict, old: Preset, new: Preset) -> dict:
 
 
 @torch.no_grad()
-def _with_linear_path(state: dict, old: Preset, photos: Photos) -> dict:
+def _with_linear_path(state: dict, preset: Preset, photos: Photos) -> dict:
     """The averaged weights with h_a, z's prior and the linear path anew; optimizers start anew, too."""
-    preset = dataclasses.replace(old, hyper_klt=True)
-    before, codec = Codec(old).eval(), Codec(preset)
+    before, codec = _averaged(state), Codec(preset)
     seeded(codec, 0)
     fresh = codec.path.h_s.mean[0].weight.clone()
-    average = {k.removeprefix("module."): v for k, v in state["average"].items() if k.startswith("module.")}
-    average = {k: v for k, v in average.items() if not k.startswith("auxiliary.")}
-    before.load_state_dict(average)
-    kept = {k: v for k, v in average.items() if not k.startswith(("h_a.", "z_prior."))}
+    kept = {k: v for k, v in before.state_dict().items() if not k.startswith(("h_a.", "z_prior."))}
     codec.load_state_dict(kept, strict=False)
 
     first, crops = preset.sizes[0], Crops(photos, preset, CROP, BATCH, seed=0)
@@ -106,7 +128,4 @@ def _with_linear_path(state: dict, old: Preset, photos: Photos) -> dict:
     head.bias.zero_()
     head.bias[first:] = left.std(dim=(0, 2, 3)).clamp(min=SCALE_MIN).log()
 
-    return state | {
-        "preset": preset.to_json(), "plan": None, "optimizers": {},
-        "objective": Objective(codec, "plain").state_dict(), "average": AveragedModel(codec).state_dict(),
-    }  # fmt: skip
+    return _anew(state, codec)

@@ -19,6 +19,7 @@ examples:
   ccalib train PHOTOS --run runs/c --decay-from runs/b/last.pt --minutes 60
   ccalib train PHOTOS --run runs/e --continue-from runs/a/constant.pt --lambdas 0.001 0.1 --minutes 60
   ccalib train PHOTOS --run runs/f --continue-from data/weights/small.safetensors --minutes 60      finished weights
+  ccalib train PHOTOS --run runs/g --continue-from old.safetensors --preset small --minutes 60      more latent channels
   accelerate launch --multi_gpu --num_processes 2 -m ccalib train PHOTOS --run runs/d --minutes 60
       several processes, on as many GPUs or on one CPU; --batch counts per process
 """

@@ -163,7 +163,7 @@ def test_presets_are_inferred(name):
     "changes",
     [
         {"k": 0.0}, {"k": 2.5}, {"groups": 1, "hyper_out": 96}, {"groups": 10}, {"qualities": 0},
-        {"klt": False, "hyper_klt": False},
+        {"klt": False, "hyper_klt": False}, {"last_kernel": 3},
         {"widths": (8, 24, 40), "blocks": ((1, 0), (0, 2), (2, 1)), "attention": True}, {"context_blocks": 3},
         {"head_widths": (32, 24), "context_width": 40, "hyper": 32, "hyper_out": 96, "hyper_widths": (40, 24)},
     ],
