@@ -61,9 +61,9 @@ Predict(
         "The neural network, trained on this one photograph",
     ],
     answer=2,
-    explanation="The encoder computes 192 whole numbers for each cell of 16×16 pixels, and a range coder packs them "
-    "tightly. The decoder's network paints the picture from them. The network itself is not in the file: it comes with "
-    "the decoder, like the program that shows JPEGs.",
+    explanation="The encoder computes a few hundred whole numbers for each cell of 16×16 pixels, and a range coder "
+    "packs them tightly. The decoder's network paints the picture from them. The network itself is not in the file: it "
+    "comes with the decoder, like the program that shows JPEGs.",
     misconception="A compressed file still holds pixels, only fewer or packed.",
 )
 
@@ -134,18 +134,18 @@ wipe
 # %% [markdown]
 # ## 4. Where are the bytes?
 #
-# The 192 numbers of each cell are written in **five groups**, g1 to g5, one after the other, for the whole picture.
+# The numbers of each cell are written in **five groups**, g1 to g5, one after the other, for the whole picture.
 # When a group is written, the decoder already has those before it, so it can guess what comes. What it guesses well
 # costs few bits. That is the idea this course is about. In front of the groups go a short **header** (sizes,
 # checksums) and **z**, a coarse description of the picture that helps with the guessing (lesson 03).
 
 # %%
 info = ccalib.inspect(file)
-sizes = ccalib.load("small").preset.sizes  # how many of the 192 numbers are in each group
+sizes = ccalib.load("small").preset.sizes  # how many numbers of a cell are in each group
 length = {segment.name: segment.length for segment in info.segments}
 
-print("numbers per cell:", dict(zip(["g1", "g2", "g3", "g4", "g5"], sizes)))
-assert sum(sizes) == 192 and info.header + sum(length.values()) == file.stat().st_size
+print(f"numbers per cell: {sum(sizes)}, in groups of", dict(zip(["g1", "g2", "g3", "g4", "g5"], sizes)))
+assert info.header + sum(length.values()) == file.stat().st_size
 print("header + z + g1 + g2 + g3 + g4 + g5 is exactly the size of the file")
 
 # %%

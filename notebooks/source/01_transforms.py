@@ -35,6 +35,7 @@ my_photo = thread_photo()  # later: the path of a photograph of yours, such as "
 photo = open_photo(my_photo)
 latents = latents_of(my_photo, photo)
 codec = ccalib.load("small")
+M = codec.preset.latent  # numbers a cell
 x = pad(to_tensor(photo), 64)  # 1×3×height×width in 0 … 1, sides multiples of 64
 rows, columns = x.shape[2] // 16, x.shape[3] // 16
 print(f"the photograph has {rows} x {columns} cells of 16x16 pixels; we follow {', '.join(latents)}")
@@ -74,23 +75,23 @@ Predict(
 )
 
 # %%
-for count in (1, 3, 12, 48, 192, 768):
+for count in (1, 3, 12, 48, M, 768):
     print(f"the first {count:3d} of 768 axes hold {100 * share[count - 1]:5.1f} % of the energy")
 
-kept = (cloud - mean) @ basis[:192].T @ basis[:192] + mean
+kept = (cloud - mean) @ basis[:M].T @ basis[:M] + mean
 error = (cloud - kept).square().sum(1).mean().item()
-dropped = energy[192:].sum().item()
+dropped = energy[M:].sum().item()
 assert torch.allclose(basis @ basis.T, torch.eye(768), atol=1e-3)  # axes of length 1 at right angles
 assert np.isclose(error, dropped, rtol=1e-2)  # what is lost is exactly the energy of the axes that are dropped
-print(f"squared error when 192 axes are kept, over the energy of the dropped ones: {error / dropped:.2f}")
+print(f"squared error when {M} axes are kept, over the energy of the dropped ones: {error / dropped:.2f}")
 
 # %%
 fig = plots.figure(7.2, 2.9)
 left, right = fig.subplots(1, 2, width_ratios=[1.1, 1])
 plots.dress(left, "energy of the first axes", "how many axes are kept", "% of the energy")
 left.semilogx(np.arange(1, 769), 100 * share, color=plots.BLUE, linewidth=2)
-left.axvline(192, color=plots.ORANGE, linestyle="--", linewidth=1)
-left.text(180, 100 * share[0], "192", ha="right", fontsize=8, color=plots.ORANGE)
+left.axvline(M, color=plots.ORANGE, linestyle="--", linewidth=1)
+left.text(0.94 * M, 100 * share[0], f"{M}", ha="right", fontsize=8, color=plots.ORANGE)
 tiles = [visible(axis.view(3, 16, 16).permute(1, 2, 0).numpy()) for axis in basis[:24]]
 mosaic = np.full((4 * 18 - 2, 6 * 18 - 2, 3), 255, dtype=np.uint8)
 for i, tile in enumerate(tiles):
@@ -98,7 +99,7 @@ for i, tile in enumerate(tiles):
 right.imshow(mosaic, interpolation="nearest")
 right.set_title("the first 24 axes, as pictures", fontsize=10, loc="left", color=plots.INK)
 right.set_axis_off()
-counts = (1, 2, 4, 8, 16, 32, 64, 128, 192)
+counts = (1, 2, 4, 8, 16, 32, 64, 128, M)
 table = {"axes": [f"{n}" for n in counts], "% of the energy": [f"{100 * share[n - 1]:.0f}" for n in counts]}
 plots.Plot(fig, plots.in_words("Energy held by the first axes of the KLT:", table))
 
@@ -131,7 +132,7 @@ def as_picture(x_hat):
     return from_tensor(x_hat[:, :, : photo.height, : photo.width])
 
 
-def klt_codec(step, channels=192):
+def klt_codec(step, channels=M):
     """(symbols, decoded picture) of the plain KLT."""
     coordinates = (patches_of(x) - mean) @ basis[:channels].T
     symbols = torch.round(coordinates / step)
@@ -223,7 +224,7 @@ print(f"distance of W V from the identity (0 for the KLT): {off.item():.2f}")
 # %% [markdown]
 # ## 4. A gallery of latents
 #
-# One cell of 16×16 pixels is now 192 numbers, its latent. Taken over all cells, one of the numbers is a channel: a
+# One cell of 16×16 pixels is now M numbers, its latent. Taken over all cells, one of the numbers is a channel: a
 # small picture, one value a cell. Here are channels by their energy (variance, in units of the rounding step). The
 # codec codes its channels in five groups, from g1 to g5; the groups are in this order for a reason that is in the
 # table.
@@ -237,7 +238,7 @@ order = power.argsort(descending=True).tolist()
 group_of = np.repeat(np.arange(len(codec.preset.sizes)), codec.preset.sizes)
 
 fig = plots.figure(7.2, 2.9)
-picked = order[:10] + [order[i] for i in (23, 47, 95, 143, 191)]
+picked = order[:10] + [order[round(part * M) - 1] for part in (1 / 8, 1 / 4, 1 / 2, 3 / 4, 1)]
 for ax, channel in zip(fig.subplots(3, 5).flat, picked):
     spread = max(y_hat[0, channel].abs().max().item(), 1)
     ax.imshow(y_hat[0, channel].numpy(), cmap="cividis", vmin=-spread, vmax=spread, interpolation="nearest")
@@ -508,7 +509,9 @@ def field(analysis, size=256):
     return extent(image.grad)
 
 
-by_formula = 1 + 4 * (1 + 2 + 4 + 8)  # four 5×5 convolutions of stride 2
+by_formula = 1
+for stage, convolution in enumerate(codec.g_a.down):  # four of stride 2
+    by_formula += (convolution.kernel_size[0] - 1) * 2**stage
 for stage, (bottlenecks, nafs) in enumerate(codec.preset.blocks):
     by_formula += (bottlenecks + nafs) * 2 * 2 ** (stage + 1)  # one 3×3 in each block
 

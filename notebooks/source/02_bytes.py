@@ -79,7 +79,7 @@ for p in (1, 1 / 2, 1 / 8, 1 / 1000, 1 / 1_000_000):
 # %%
 others = [open_photo(path) for path in sorted(thread_photo().parent.glob("*.png")) if path != thread_photo()]
 cloud = torch.cat([F.pixel_unshuffle(pad(to_tensor(one), 16), 16)[0].flatten(1).T for one in others])
-basis, mean, energy = klt(cloud, 192)
+basis, mean, energy = klt(cloud, codec.preset.latent)
 coordinates = 255 * (F.pixel_unshuffle(x, 16)[0].flatten(1).T - mean) @ basis.T  # on the 0 … 255 scale
 coordinates = coordinates.double().numpy()
 
@@ -179,7 +179,8 @@ chooser
 #
 # Our codec has no step in it: it always rounds to whole numbers. Instead each channel is multiplied by a learned
 # **gain** before rounding and divided after. A gain g is a step of 1/g. The slider of lesson 00 chooses among seven
-# sets of 192 gains (and in between). If theory were all, they would grow by √(λ of this quality / λ of the last).
+# sets of gains (and in between), one gain a channel. If theory were all, they would grow by √(λ of this quality / λ of
+# the last).
 
 # %%
 with torch.inference_mode():
