@@ -14,11 +14,13 @@ from ccalib.errors import CcaError
 from ccalib.evaluation.metrics import bd_rate
 from ccalib.evaluation.summary import percent
 from ccalib.files.coding import write
-from ccalib.training import checkpoint
+from ccalib.training import checkpoint, export
 
 
 def read(run: Path) -> dict:
-    """A run's preset, settings, steps and minutes (with those of what it branched from), and its validation at the end.
+    """A run's preset, settings, steps and minutes, and its validation at the end.
+
+    Steps and minutes count those of what it branched from, which are `from_steps` and `from_minutes`.
 
     Raises:
         CcaError: not a run, or one without validation.
@@ -32,11 +34,13 @@ def read(run: Path) -> dict:
     done = [e for e in entries if e["kind"] == "validation"]
     if not done or not commands:
         raise CcaError(f"{run}: no validation; it hasn't ended, or ran without --validation")
-    last = done[-1]
+    last, first = done[-1], export.first_step(commands[-1])
+    before = max((e["seconds"] for e in entries if e["step"] <= first and "seconds" in e), default=0.0)
     keys = ("bpp", "psnr", "bpp_z", "bpp_groups", "lambda")
     return {
         "name": run.name, "command": commands[-1], "preset": json.loads(state["preset"]), "settings": state["settings"],
         "steps": last["step"], "minutes": round(last["seconds"] / 60, 1), "images": last["images"],
+        "from_steps": first, "from_minutes": round(before / 60, 1),
         "points": [{key: point[key] for key in keys} for point in last["points"]],
     }  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import platform
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -59,6 +60,12 @@ def carry_history(origin: Path, run: Path) -> None:
         shutil.copyfile(commands, run / "commands.txt")
     if log.exists():
         shutil.copyfile(log, run / "log.jsonl")
+
+
+def first_step(line: str) -> int:
+    """The step from which a line of `commands.txt` went on; 0 where it doesn't say."""
+    found = re.search(r"  # from step ([\d,]+) on ", line)
+    return int(found[1].replace(",", "")) if found else 0
 
 
 def note_command(run: Path, words: list[str], step: int, resume: bool) -> None:

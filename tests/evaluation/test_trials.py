@@ -30,7 +30,17 @@ def test_runs_are_compared_with_the_first(tmp_path):
     first, second = json.loads(out.read_text())
     assert first["bd_rate"] == pytest.approx(0) and second["bd_rate"] == pytest.approx(-10)
     assert (first["steps"], first["minutes"], first["command"]) == (130, 13.0, "ccalib train b")
+    assert (first["from_steps"], first["from_minutes"]) == (0, 0)
     assert "| b | lr 0.0005 | 130 | 13 | -10.0 % | 0.110 |" in trials.table([first, second])
+
+
+def test_where_a_run_began_is_told_apart(tmp_path):
+    run = run_of(tmp_path / "a", 0.1)
+    (run / "commands.txt").write_text("ccalib train a\nccalib train b  # from step 110 on a machine\n")
+    row = trials.read(run)
+    assert (row["from_steps"], row["from_minutes"], row["steps"], row["minutes"]) == (110, 11.0, 130, 13.0)
+    (run / "commands.txt").write_text("ccalib train b  # from step 10,110 on a machine\n")
+    assert trials.read(run)["from_steps"] == 10_110
 
 
 def test_what_does_not_compare_is_refused(tmp_path, capsys):
