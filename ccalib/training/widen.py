@@ -13,7 +13,7 @@ it, without what it may no longer read; what no old context gave starts as in a 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
@@ -152,30 +152,25 @@ def _start_contexts(before: Codec, codec: Codec, deviations: Tensor) -> None:
         j = max(range(len(olds)), key=lambda j: len(_common(olds[j], here)))  # noqa: B023
         there, shared = olds[j], _common(olds[j], here)
         context, source = codec.path.groups.contexts[i], before.path.groups.contexts[j]
-        context.trunk.load_state_dict(
-            {k: _leading(v, context.trunk.state_dict()[k]) for k, v in source.trunk.state_dict().items()}
-        )
-        for own, theirs in ((context.head, source.head), (context.residual_head, source.residual_head)):
-            _scale(own[-1])
-            for layer, given in zip(own[2:-1:2], theirs[2:-1:2], strict=True):
-                layer.load_state_dict(given.state_dict())
-        context.head[0].load_state_dict(source.head[0].state_dict())
-        context.head[-1].bias[len(here) :] = deviations[here.start : here.stop].log()
-        features = context.trunk[0].out_channels
+        new, old = (slice(shared.start - group.start, shared.stop - group.start) for group in (here, there))
+        for name, p in context.trunk.named_parameters():
+            p.copy_(_leading(source.trunk.get_parameter(name), p))
         into, given = context.residual_head[0], source.residual_head[0]
-        into.weight[:, features:] *= SMALL_START
+        features = context.trunk[0].out_channels
         into.weight[:, :features], into.bias[:] = given.weight[:, :features], given.bias
-        for c in shared:
-            new, old = c - here.start, c - there.start
-            into.weight[:, features + new] = given.weight[:, features + old]
-            for a, b in ((context.residual_head[-1], source.residual_head[-1]), (context.head[-1], source.head[-1])):
-                a.weight[new], a.bias[new] = b.weight[old], b.bias[old]
-            a.weight[len(here) + new], a.bias[len(here) + new] = b.weight[len(there) + old], b.bias[len(there) + old]
-
-
-def _scale(layer: nn.Conv2d) -> None:
-    layer.weight.mul_(SMALL_START)
-    layer.bias.zero_()
+        into.weight[:, features:] *= SMALL_START
+        into.weight[:, features:][:, new] = given.weight[:, features:][:, old]
+        context.head[0].load_state_dict(source.head[0].state_dict())
+        for part, outputs in (("residual_head", 1), ("head", 2)):  # of a channel: a residual; mean and log-scale
+            own, theirs = getattr(context, part), getattr(source, part)
+            own[1:-1].load_state_dict(theirs[1:-1].state_dict())
+            own[-1].weight.mul_(SMALL_START)
+            own[-1].bias.zero_()
+            if outputs == 2:
+                own[-1].bias[len(here) :] = deviations[here.start : here.stop].log()
+            for name, p in own[-1].named_parameters():
+                given = theirs[-1].get_parameter(name).unflatten(0, (outputs, -1))
+                p.unflatten(0, (outputs, -1))[:, new] = given[:, old]
 
 
 def _ranges(sizes: tuple[int, ...]) -> list[range]:
@@ -184,4 +179,5 @@ def _ranges(sizes: tuple[int, ...]) -> list[range]:
 
 
 def _common(a: range, b: range) -> range:
-    return range(max(a.start, b.start), min(a.stop, b.stop))
+    start = max(a.start, b.start)
+    return range(start, max(start, min(a.stop, b.stop)))
