@@ -55,7 +55,8 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "Making $(VENV) with $$("$$found" --version); the first install downloads what README.md says."; \
 	    "$$found" -m venv --clear $(VENV); \
 	fi
-	$(VENV)/bin/python -m pip install $(PIP_ARGS) -c constraints.txt -e ".[dev]"
+	@# Python compiles what is used when it is used: doing it for all of it here takes a third of the installation
+	$(VENV)/bin/python -m pip install $(PIP_ARGS) --no-compile -c constraints.txt -e ".[dev]"
 	@$(VENV)/bin/python -W ignore -c "import torch, torchvision, compressai.ans"
 	@# no questions about news and no look-ups of updates: the course needs no network
 	@$(VENV)/bin/python -m jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" \
@@ -80,7 +81,7 @@ test: $(READY)  ## run the tests and check the notebooks (some tests: PYTEST_ARG
 test-browser: $(READY)  ## drive the widgets, JupyterLab and the site in a Chromium of yours (CCALIB_CHROMIUM names it)
 	@$(PYTHON) -c "import axe_playwright_python, playwright" 2>/dev/null || \
 	    $(PYTHON) -m pip install $(PIP_ARGS) -c constraints.txt -e ".[dev,browser]"
-	$(IN_ENV) CCALIB_BROWSER=1 $(PYTHON) -m pytest tests/browser $(PYTEST_ARGS)
+	$(IN_ENV) CCALIB_BROWSER=1 $(SIDE_BY_SIDE) tests/browser $(PYTEST_ARGS)
 
 lint: $(READY)  ## check the style of the code
 	$(PYTHON) -m ruff check .

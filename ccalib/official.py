@@ -13,11 +13,11 @@ import re
 from pathlib import Path
 
 import torch
-from compressai.models.utils import remap_old_keys
 from torch import Tensor
 
 from ccalib.errors import CcaError
 from ccalib.model.auxiliary import Auxiliary
+from ccalib.model.borrowed import remap_old_keys
 from ccalib.model.codec import Codec
 from ccalib.model.exact import WEIGHT_LIMIT
 from ccalib.model.presets import PAPER

@@ -33,12 +33,10 @@ def test_block(title, code, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(_photo())
     if "released.pth.tar" in code:
         torch.save({"state_dict": recipe.checkpoint("conditioned")}, tmp_path / "released.pth.tar")
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    code += "\nfrom PIL import Image\nimport ccalib\n" + CHECKS[title]
     done = subprocess.run([sys.executable, "-W", "error::DeprecationWarning:__main__", "-c", code], cwd=tmp_path,
-                          capture_output=True, text=True, env=environment)  # fmt: skip
+                          capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)})  # fmt: skip
     assert done.returncode == 0, done.stderr
-    checks = "from PIL import Image\nimport ccalib\n" + CHECKS[title]
-    subprocess.run([sys.executable, "-c", checks], cwd=tmp_path, check=True, env=environment)
 
 
 def test_what_is_said_of_the_fuzzer():

@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import torch
-from compressai import ans
 from torch import Tensor
 
 from ccalib.model import rans
+from ccalib.model.borrowed import ans
 from ccalib.model.codec import Codec
 from ccalib.model.coders import Estimate, Read
 from ccalib.model.entropy import SCALE_LEVELS, SCALE_MIN, LatentGaussian

@@ -88,7 +88,7 @@ def curve(name: str) -> Points:
 
 def networks() -> dict[str, nn.Module]:
     """Two of these codecs, by the names of their curves, as CompressAI builds them, with random weights."""
-    from compressai.models import JointAutoregressiveHierarchicalPriors, ScaleHyperprior  # slow to import
+    from compressai.models import JointAutoregressiveHierarchicalPriors, ScaleHyperprior
 
     return {"hyperprior": ScaleHyperprior(192, 320), "mbt2018": JointAutoregressiveHierarchicalPriors(192, 320)}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import torch
-from compressai.entropy_models import EntropyBottleneck
 from torch import Tensor, nn
 
+from ccalib.model.borrowed import EntropyBottleneck
 from ccalib.model.coders import Estimate, Noisy
 from ccalib.model.entropy import GroupModel
 from ccalib.model.presets import Preset

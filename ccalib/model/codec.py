@@ -15,13 +15,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from compressai.entropy_models import EntropyBottleneck
-from compressai.models import CompressionModel
 from torch import Tensor
 
 from ccalib.errors import CcaError
 from ccalib.model import rans
 from ccalib.model.auxiliary import Auxiliary
+from ccalib.model.borrowed import CompressionModel, EntropyBottleneck
 from ccalib.model.coders import Estimate, Noisy, Read, Write
 from ccalib.model.entropy import EntropyPath, LatentGaussian
 from ccalib.model.exact import ACTIVATION_STEP, exact_copy, snap

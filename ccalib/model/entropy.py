@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 
 import torch
-from compressai.entropy_models import GaussianConditional
-from compressai.ops import LowerBound
 from torch import Tensor, nn
 
+from ccalib.model.borrowed import GaussianConditional, LowerBound
 from ccalib.model.context import SharedContext, SplitContext
 from ccalib.model.groups import support
 from ccalib.model.hyper import HyperSynthesis

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from compressai.models import CompressionModel
 from torch import Tensor
 
+from ccalib.model.borrowed import CompressionModel
 from ccalib.model.gains import stored_quality
 
 if TYPE_CHECKING:

@@ -17,11 +17,10 @@ import dataclasses
 import functools
 
 import numpy as np
-from compressai import ans
-from compressai.entropy_models.entropy_models import EntropyModel
 
 from ccalib.errors import CcaError
 from ccalib.model import varint
+from ccalib.model.borrowed import EntropyModel, ans
 
 FEW = 16
 SYMBOL_LIMIT = 2**15 - 1  # larger symbols only come from broken weights or a broken file

@@ -18,10 +18,10 @@ from __future__ import annotations
 import dataclasses
 
 import torch
-from compressai.entropy_models import EntropyBottleneck
 from torch import Tensor, nn
 
 from ccalib.errors import CcaError
+from ccalib.model.borrowed import EntropyBottleneck
 from ccalib.model.codec import Codec
 from ccalib.model.coders import Estimate
 from ccalib.model.entropy import GroupModel, LatentGaussian

@@ -8,12 +8,12 @@ import zlib
 from pathlib import Path
 
 import torch
-from compressai.entropy_models import EntropyBottleneck
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from ccalib import weights
+from ccalib.model.borrowed import EntropyBottleneck
 from ccalib.model.codec import Codec
 from ccalib.model.entropy import SCALE_MIN
 from ccalib.model.hyper import BLOCK

@@ -21,8 +21,7 @@ from test_dashboard_widget import WEIGHTS, training  # noqa: E402
 from ccalib.lessons.widgets import Dashboard  # noqa: E402
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [480, 800, 1280])
+@pytest.mark.parametrize("width, theme", [(480, "dark"), (800, "light"), (1280, "dark")])
 def test_scrubbed_without_a_kernel(chromium, theme, width, tmp_path, shots):
     page, errors = open_page(chromium, tmp_path, [training()], (width, 900), theme)
     stage, live = page.locator("[role=slider]").first, page.locator(".cca-live")

@@ -43,8 +43,7 @@ def widgets(picture, codec):
     return [explorer, StepChooser(values, [0.003, 0.01, 0.03], steps)]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [840, 420])
+@pytest.mark.parametrize("width, theme", [(840, "light"), (420, "dark")])
 def test_live_without_a_kernel(chromium, widgets, theme, width, tmp_path, shots):
     page, errors = open_page(chromium, tmp_path, widgets, (width, 1100), theme)
     hosts = page.locator(".host")

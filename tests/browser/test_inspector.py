@@ -354,8 +354,7 @@ def test_a_click_in_the_bought_view_moves_the_inspector(open_page):
     assert page.evaluate("models[1].get('cell')") == [9, 1]
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [480, 800, 1280])
+@pytest.mark.parametrize("width, theme", [(480, "dark"), (800, "light"), (1280, "dark")])
 def test_fits_and_has_one_tab_stop(open_page, shots, width, theme):
     page = open_page(width, theme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width

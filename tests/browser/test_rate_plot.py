@@ -25,12 +25,12 @@ MOVES = [(0, "[role=slider]", key, trait) for key, trait in
           ("l", "log"), ("l", "log"), (" ", "hidden")]]  # fmt: skip
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_live_without_a_kernel(chromium, theme, tmp_path, shots):
+def test_counts_what_python_counts(chromium, tmp_path):
+    """BD-rates, sentence and table, in both metrics and against every anchor."""
     plot = RatePlot(RESULT, anchor="jpeg")
-    page, errors = open_page(chromium, tmp_path, [plot], (860, 900), theme)
-    stage, live, names = page.locator("[role=slider]"), page.locator("p.cca-live"), [c["name"] for c in plot.curves]
-    for metric in ("psnr", "ms_ssim"):  # the module counts what Python counts, against every anchor
+    page, errors = open_page(chromium, tmp_path, [plot], (860, 900))
+    live, names = page.locator("p.cca-live"), [c["name"] for c in plot.curves]
+    for metric in ("psnr", "ms_ssim"):
         for anchor in range(-1, len(names)):
             plot.anchor, plot.metric = anchor, metric
             page.evaluate(f"models[0].set('anchor', {anchor}); models[0].set('metric', '{metric}')")
@@ -42,6 +42,14 @@ def test_live_without_a_kernel(chromium, theme, tmp_path, shots):
             assert live.inner_text() == plot.sentence()
             page.wait_for_timeout(250)
             assert page.evaluate("models[0].get('rows')") == plot.rows
+    assert errors == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_live_without_a_kernel(chromium, theme, tmp_path, shots):
+    plot = RatePlot(RESULT, anchor="jpeg")
+    page, errors = open_page(chromium, tmp_path, [plot], (860, 900), theme)
+    stage, names = page.locator("[role=slider]"), [c["name"] for c in plot.curves]
     page.evaluate(f"models[0].set('metric', 'psnr'); models[0].set('anchor', {names.index('avif')})")
 
     press_all(page, MOVES, 250)

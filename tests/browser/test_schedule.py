@@ -35,8 +35,7 @@ def test_counts_as_python_does(chromium):
     page.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [480, 800, 1280])
+@pytest.mark.parametrize("width, theme", [(480, "dark"), (800, "light"), (1280, "dark")])
 def test_live_without_a_kernel(chromium, theme, width, tmp_path, shots):
     page, errors = open_page(chromium, tmp_path, [designer()], (width, 760), theme)
     stage, live = page.locator("[role=slider]").first, page.locator(".cca-live")

@@ -246,6 +246,7 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     from ccalib.training.data import load_photos, split
 
     two = Fit(models=("main", "auxiliary"), steps=2, rounds=1, batch=2, crop=64, warmup=1)
+    monkeypatch.setattr(arms.measure_bench, "__defaults__", (2, 1))
     monkeypatch.setattr(ablation_runs.rule_run, "__defaults__", (two,))
     monkeypatch.setattr(ablation_runs.track_run, "__defaults__", (two, two))
     results = tmp_path / "data" / "ablation"

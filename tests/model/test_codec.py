@@ -56,7 +56,7 @@ def test_training_mode_trains_everything(photos, batch):
     from ccalib.training.losses import Objective
     from ccalib.training.start import new_codec
 
-    objective = Objective(shaken(new_codec(TINY, photos, 0), size=0.1), "plain").train()
+    objective = Objective(shaken(new_codec(TINY, photos, 0), size=0.05), "plain").train()
     objective(batch, torch.tensor([0.5, 5.5]))[0].backward()
     assert [n for n, p in objective.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0] == []
 
