@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import signal
-import time
 from pathlib import Path
 
 import torch
@@ -20,6 +19,7 @@ from ccalib.model.codec import Codec
 from ccalib.model.gains import lambda_of
 from ccalib.model.ruler import MODELS, Rulers, freeze, lean
 from ccalib.training import checkpoint
+from ccalib.training.clock import Clock
 from ccalib.training.data import Crops, Photos
 from ccalib.training.rulers import calibrate, first_group_error, start
 from ccalib.training.schedule import Plan
@@ -137,15 +137,13 @@ class Fitter:
         self._signal = True
 
     def _round(self, plan: Plan, log: checkpoint.Log) -> None:
-        began = saved = time.monotonic()
-        before, window = self.seconds, []
+        clock, saved, window = Clock(self.seconds), self.seconds, []
         bar = tqdm(total=plan.total, initial=self.step, unit="step", desc="rulers", dynamic_ncols=True,
                    disable=None if self.progress else True)  # fmt: skip
         while self.step < plan.total:
             window.append(self._step(plan.rate(self.step)))
             self.step += 1
-            now = time.monotonic()
-            self.seconds = before + now - began
+            self.seconds = clock.step()
             if self.step % self.fit.log_every == 0:
                 means = torch.stack(window).mean(dim=0).tolist()
                 rates = dict(zip(self.rulers.names, means, strict=True))
@@ -153,9 +151,9 @@ class Fitter:
                 bar.set_postfix({name[:4]: f"{rate:.3f}" for name, rate in rates.items()})
                 window = []
             bar.update()
-            if self._signal or now - saved > 60 * self.fit.checkpoint_minutes:
+            if self._signal or self.seconds - saved > 60 * self.fit.checkpoint_minutes:
                 self.save()
-                saved = now
+                saved = self.seconds
             if self._signal:
                 bar.close()
                 raise Interrupted(f"stopped at step {self.step}; the same command goes on")

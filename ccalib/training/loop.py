@@ -11,7 +11,6 @@ import dataclasses
 import math
 import signal
 import sys
-import time
 from pathlib import Path
 
 import torch
@@ -24,6 +23,7 @@ from ccalib.errors import CcaError
 from ccalib.model.codec import Codec
 from ccalib.model.presets import Preset
 from ccalib.training import checkpoint
+from ccalib.training.clock import Clock
 from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
 from ccalib.training.optimizers import optimizers
@@ -176,8 +176,8 @@ class Trainer:
 
     def _train(self, log: checkpoint.Log | None) -> Codec:
         s, window, clipped = self.settings, [], 0
-        began = saved = validated = last = time.monotonic()
-        before = self.seconds
+        clock = Clock(self.seconds)
+        saved = validated = last = self.seconds
         bar = tqdm(total=self.plan.total if self.plan else None, initial=self.step, unit="step",
                    disable=None if self.progress and self.main else True, dynamic_ncols=True)  # fmt: skip
         self.objective.train()
@@ -187,8 +187,7 @@ class Trainer:
             if self._usable(norm, log):
                 window.append(terms)
                 clipped, shown = clipped + (norm > s.clip), norm
-            now = time.monotonic()
-            self.seconds = before + now - began
+            now = self.seconds = clock.step()
             if self.plan is None:
                 self._plan(now)
                 bar.total = self.plan.total if self.plan else None
@@ -203,7 +202,7 @@ class Trainer:
                 self.save("constant.pt")
             if s.validate_minutes and now - validated > 60 * s.validate_minutes:
                 self._validate(log)
-                validated = last = time.monotonic()
+                validated = last = clock.between()
             stop = self._stop()
             if stop or now - saved > 60 * s.checkpoint_minutes:
                 self.save()
