@@ -128,14 +128,14 @@ weak: $(READY)  ## the ablation's runs with a weak entropy model, on their own p
 ARM_honest := --alpha 0.05 --alpha-fall 0.7
 ARM_RESULTS := data/results/arms
 arms: MINUTES = 60
-arms: $(READY)  ## train `small` on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
+arms: $(READY)  ## train `small` (or FROM=FILE) on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
 	@mkdir -p $(ARM_RESULTS)
 	$(foreach loss,plain honest released,$(call arm,$(loss),runs/arms/$(loss)))
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials runs/arms/plain runs/arms/honest runs/arms/released -o $(ARM_RESULTS)/trials.json
 
 define arm
 	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $$(if [ -f $2/last.pt ]; \
-	    then echo --resume; else echo --continue-from data/weights/small.safetensors --loss $1 $(ARM_$1) --batch 4 --crop 192 \
+	    then echo --resume; else echo --continue-from $(or $(FROM),data/weights/small.safetensors) --loss $1 $(ARM_$1) --batch 4 --crop 192 \
 	    --minutes $(MINUTES); fi)
 	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
 	    --steps 8000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)

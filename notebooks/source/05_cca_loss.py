@@ -1065,7 +1065,8 @@ Predict(
 lines = [["arm", "steps", "minutes", "bpp", "PSNR", "BD-rate", "per photograph", "larger"]]
 for arm, name in SMALL_ARMS.items():
     run, middle = trained[arm], of_set(arm)[3]
-    row = [name, f"{run['steps']:,}", f"{run['minutes']:.0f}", f"{middle[0]:.3f}", f"{middle[1]:.2f}"]
+    steps, minutes = (run[key] - run.get(f"from_{key}", 0) for key in ("steps", "minutes"))  # its own
+    row = [name, f"{steps:,}", f"{minutes:.0f}", f"{middle[0]:.3f}", f"{middle[1]:.2f}"]
     if arm in each:
         spread = t_interval(each[arm])
         row += [f"{bd_rate(of_set('plain'), of_set(arm))['percent']:+.1f} %",
