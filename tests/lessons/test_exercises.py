@@ -492,6 +492,14 @@ def test_wrong_answers_get_their_own_hint(written, name, what, functions, hint, 
         check(name, what, *functions, grade=True)
 
 
+def test_any_step_of_a_plan_meets_warm_up_and_decay():
+    """Whatever the seed: a check that misses the warm-up lets wrong answers pass."""
+    for seed in range(200):
+        plans = [instance("learning_rate", "any step", seed, number) for number in range(20)]
+        assert any(step < warmup for step, _, warmup, _ in plans), seed
+        assert any(step >= steps - round(decay * steps) for step, steps, _, decay in plans), seed
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_three_hints_each_earned(name):
     hints = [mistake.hint for mistake in exercise(name).mistakes]

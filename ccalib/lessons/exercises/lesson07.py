@@ -31,6 +31,11 @@ def draw_falling(rng: np.random.Generator) -> tuple[int, int, int, float]:
     return int(rng.integers(steps - round(decay * steps), steps)), steps, warmup, decay
 
 
+def draw_any(rng: np.random.Generator) -> tuple[int, int, int, float]:
+    """Warm-up and decay as often as the rest: uniform steps missed the short warm-up in one of thirteen checks."""
+    return (draw_warm, draw_falling, draw_plan)[rng.integers(3)](rng)
+
+
 def planned(step: int, steps: int, warmup: int, decay: float) -> float:
     """What the course's trainer takes."""
     return Plan(warmup, steps - round(decay * steps), steps).rate(step)
@@ -79,7 +84,7 @@ LEARNING_RATE = Exercise(
     {
         "warm-up": Property("the first warmup steps rise evenly: 1/warmup, 2/warmup, …, 1", draw_warm, as_planned),
         "decay": Property("from 1 at the decay's first step evenly to 0 at step = steps", draw_falling, as_planned),
-        "any step": Property("warm-up, then 1, then the decay over the last share of all steps", draw_plan, as_planned),
+        "any step": Property("warm-up, then 1, then the decay over the last share of all steps", draw_any, as_planned),
     },
     (
         Mistake(
