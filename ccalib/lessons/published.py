@@ -14,6 +14,7 @@ from torch import nn
 from ccalib.errors import CcaError
 from ccalib.evaluation import reference
 from ccalib.evaluation.metrics import bd_rate
+from ccalib.model.borrowed import JointAutoregressiveHierarchicalPriors, ScaleHyperprior
 
 SURVEY = "github.com/NJUVISION/TinyLIC@39b4508:README.md, table 1.3"
 HPCM_TABLE = "table 1 of arXiv 2507.19125, as quoted by en.papernotes.org"
@@ -88,8 +89,6 @@ def curve(name: str) -> Points:
 
 def networks() -> dict[str, nn.Module]:
     """Two of these codecs, by the names of their curves, as CompressAI builds them, with random weights."""
-    from compressai.models import JointAutoregressiveHierarchicalPriors, ScaleHyperprior
-
     return {"hyperprior": ScaleHyperprior(192, 320), "mbt2018": JointAutoregressiveHierarchicalPriors(192, 320)}
 
 

@@ -23,11 +23,12 @@ TABLED = ("torchvision", "torch_geometric")  # `compressai.registry` lists the n
 @contextlib.contextmanager
 def lean() -> Iterator[None]:
     """Inside, `import compressai` loads no datasets and no transforms; afterwards imports do what they always do."""
-    if "compressai" in sys.modules or importlib.util.find_spec("compressai") is None:
+    found = importlib.util.find_spec("compressai")
+    if "compressai" in sys.modules or found is None:
         yield
         return
     for name in LATER:
-        sys.modules[name] = _on_demand(name)
+        sys.modules[name] = _on_demand(name, found.submodule_search_locations)
     empty = {}
     for name in TABLED:
         if name not in sys.modules:
@@ -41,9 +42,8 @@ def lean() -> Iterator[None]:
             del sys.modules[name]
 
 
-def _on_demand(name: str) -> types.ModuleType:
+def _on_demand(name: str, where: list[str]) -> types.ModuleType:
     """A package of CompressAI that runs when an attribute is asked for that it hasn't got yet."""
-    where = importlib.util.find_spec("compressai").submodule_search_locations
     spec = importlib.machinery.PathFinder.find_spec(name, where)
     module = importlib.util.module_from_spec(spec)
 
@@ -60,9 +60,10 @@ with lean():
     from compressai import ans
     from compressai.entropy_models import EntropyBottleneck, GaussianConditional
     from compressai.entropy_models.entropy_models import EntropyModel
-    from compressai.models import CompressionModel
+    from compressai.models import CompressionModel, JointAutoregressiveHierarchicalPriors, ScaleHyperprior
     from compressai.models.utils import remap_old_keys
     from compressai.ops import LowerBound
 
-__all__ = ["CompressionModel", "EntropyBottleneck", "EntropyModel", "GaussianConditional", "LowerBound", "ans",
+__all__ = ["CompressionModel", "EntropyBottleneck", "EntropyModel", "GaussianConditional",
+           "JointAutoregressiveHierarchicalPriors", "LowerBound", "ScaleHyperprior", "ans",
            "remap_old_keys"]  # fmt: skip
