@@ -24,8 +24,8 @@ else
   IN_ENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 endif
 
-# Say little when most is there already.
-PIP_ARGS := --disable-pip-version-check $(if $(wildcard $(VENV)/lib/python3.*/site-packages/torch/version.py),--quiet)
+# Say little when most is there already. Python compiles what is used when it is used: all of it takes a third of the time.
+PIP_ARGS := --disable-pip-version-check --no-compile $(if $(wildcard $(VENV)/lib/python3.*/site-packages/torch/version.py),--quiet)
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
@@ -55,8 +55,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    echo "Making $(VENV) with $$("$$found" --version); the first install downloads what README.md says."; \
 	    "$$found" -m venv --clear $(VENV); \
 	fi
-	@# Python compiles what is used when it is used: doing it for all of it here takes a third of the installation
-	$(VENV)/bin/python -m pip install $(PIP_ARGS) --no-compile -c constraints.txt -e ".[dev]"
+	$(VENV)/bin/python -m pip install $(PIP_ARGS) -c constraints.txt -e ".[dev]"
 	@$(VENV)/bin/python -W ignore -c "import torch, torchvision, compressai.ans"
 	@# no questions about news and no look-ups of updates: the course needs no network
 	@$(VENV)/bin/python -m jupyter labextension disable --level=sys_prefix "@jupyterlab/apputils-extension:announcements" \
@@ -128,6 +127,7 @@ weak: $(READY)  ## the ablation's runs with a weak entropy model, on their own p
 ARM_honest := --alpha 0.05 --alpha-fall 0.7
 ARM_RESULTS := data/results/arms
 arms: MINUTES = 60
+arms: FROM = data/weights/small.safetensors
 arms: $(READY)  ## train `small` (or FROM=FILE) on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
 	@mkdir -p $(ARM_RESULTS)
 	$(foreach loss,plain honest released,$(call arm,$(loss),runs/arms/$(loss)))
@@ -135,7 +135,7 @@ arms: $(READY)  ## train `small` (or FROM=FILE) on with each loss, and measure: 
 
 define arm
 	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $$(if [ -f $2/last.pt ]; \
-	    then echo --resume; else echo --continue-from $(or $(FROM),data/weights/small.safetensors) --loss $1 $(ARM_$1) --batch 4 --crop 192 \
+	    then echo --resume; else echo --continue-from $(FROM) --loss $1 $(ARM_$1) --batch 4 --crop 192 \
 	    --minutes $(MINUTES); fi)
 	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
 	    --steps 8000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
