@@ -67,7 +67,7 @@ lab: $(READY)  ## open JupyterLab on the first notebook
 	    $(LAB_ARGS) notebooks/00_tour.ipynb
 
 # Processes beside each other, one thread each: two with two threads each would wait for one another on two cores.
-# (A student's copy has no tests and no solutions.)
+# (A student's copy has no tests and no solutions; its exercises run as the lessons do. Here a test runs them, in one process.)
 SIDE_BY_SIDE = OMP_NUM_THREADS=1 $(PYTHON) -m pytest -n $(WORKERS) --dist loadfile
 
 test: $(READY)  ## run the tests and check the notebooks (some tests: PYTEST_ARGS="-k file")
@@ -75,7 +75,7 @@ test: $(READY)  ## run the tests and check the notebooks (some tests: PYTEST_ARG
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.build --check
 	$(IN_ENV) $(PYTHON) -m ccalib.lessons.exercises.build --check
 	$(IN_ENV) $(SIDE_BY_SIDE) -p ccalib.lessons.kernels --nbval --nbval-current-env --nbval-cell-timeout=300 notebooks/[0-9]*.ipynb \
-	    notebooks/exercises/[0-9]*.ipynb $(wildcard notebooks/solutions/[0-9]*.ipynb)
+	    $(if $(wildcard tests),,notebooks/exercises/[0-9]*.ipynb)
 
 test-browser: $(READY)  ## drive the widgets, JupyterLab and the site in a Chromium of yours (CCALIB_CHROMIUM names it)
 	@$(PYTHON) -c "import axe_playwright_python, playwright" 2>/dev/null || \
