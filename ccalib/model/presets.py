@@ -124,12 +124,14 @@ TINY = dataclasses.replace(
     widths=(16, 32, 64),
     blocks=((0, 0), (0, 0), (1, 1)),
     latent=96,
+    last_kernel=5,
     hyper=48,
     hyper_widths=(64, 48),
     hyper_out=64,
     context_width=48,
     context_blocks=1,
     head_widths=(48,),
+    k=1.7,
 )
 
 PRESETS = {preset.name: preset for preset in (PAPER, SMALL, TINY)}
