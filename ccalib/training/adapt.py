@@ -23,7 +23,7 @@ from ccalib.model.hyper import BLOCK
 from ccalib.model.presets import Preset
 from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
-from ccalib.training.start import SMALL_START, seeded, start_linear
+from ccalib.training.start import SMALL_START, hush, seeded, start_linear
 from ccalib.training.widen import widen
 
 LATENT = ("latent", "last_kernel", "groups", "k")  # fields that `widen` knows to change
@@ -112,8 +112,7 @@ def _with_linear_path(state: dict, preset: Preset, photos: Photos) -> dict:
     blocks = y1.unfold(2, BLOCK, BLOCK).unfold(3, BLOCK, BLOCK)[:, :, 1:-1, 1:-1]  # B×first×2×2×4×4, off the borders
     mean = start_linear(codec, blocks.permute(0, 2, 3, 1, 4, 5).reshape(-1, first * BLOCK**2))
 
-    codec.h_a[-1].weight.mul_(SMALL_START)
-    codec.h_a[-1].bias.zero_()
+    hush(codec.h_a[-1])
     # what contexts read stays: the first layer of h_s gives at z = 0 what it gave at the z that was there before
     layer, usual = codec.path.h_s.mean[0], torch.cat(modes).transpose(0, 1).flatten(1).mode(dim=1).values
     given = layer(usual.view(1, -1, 1, 1).expand(1, -1, 8, 8))[:, :, 4:12, 4:12].mean(dim=(0, 2, 3))
@@ -124,8 +123,7 @@ def _with_linear_path(state: dict, preset: Preset, photos: Photos) -> dict:
     linear.bias.zero_()
     left = y1 - linear(torch.round(codec.hyper_klt(y1)))
     linear.bias.copy_(mean - constant)  # the two are added up
-    head.weight.mul_(SMALL_START)
-    head.bias.zero_()
+    hush(head)
     head.bias[first:] = left.std(dim=(0, 2, 3)).clamp(min=SCALE_MIN).log()
 
     return _anew(state, codec)

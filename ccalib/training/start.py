@@ -27,6 +27,13 @@ HYPER_STEP = 3.5  # step Δ of z over the deviation σ that z leaves: minimizes 
 SMALL_START = 0.1  # the network's last layers, beside the linear path
 
 
+def hush(*layers: nn.Module) -> None:
+    """Let a network's last layers give little at first: weights times SMALL_START, no biases."""
+    for layer in layers:
+        layer.weight.mul_(SMALL_START)
+        layer.bias.zero_()
+
+
 def seeded(module: nn.Module, seed: int) -> None:
     """Draw each layer's initial values from the seed and the layer's name."""
     for name, layer in module.named_modules():
@@ -49,9 +56,7 @@ def new_codec(preset: Preset, photos: Photos | None, seed: int) -> Codec:
     gain = high_rate_gain(preset.reference_lambda)
     basis, mean, variances = klt(patches(photos, PATCHES, seed), preset.latent)
     codec.klt.start(basis, mean, gain)
-    for convolution in (codec.g_a.down[-1], codec.g_s.up[-1]):
-        convolution.weight.mul_(SMALL_START)
-        convolution.bias.zero_()
+    hush(codec.g_a.down[-1], codec.g_s.up[-1])
     # scales start at the channels' own standard deviations instead of at 1
     deviations = gain * variances[: preset.latent].sqrt()
     if codec.hyper_klt is not None:
@@ -141,8 +146,6 @@ def _start_hyper(codec: Codec, blocks: Tensor) -> Tensor:
     weight, bias = codec.klt.analysis.weight[:first], codec.klt.analysis.bias[:first]
     y = F.conv2d(blocks.view(-1, 3, PATCH * BLOCK, PATCH * BLOCK), weight, bias, stride=PATCH)  # n×first×4×4
     start_linear(codec, y.reshape(len(y), -1))
-    for convolution in (codec.h_a[-1], codec.path.h_s.mean[-1], codec.path.groups.contexts[0].head[-1]):
-        convolution.weight.mul_(SMALL_START)
-        convolution.bias.zero_()
+    hush(codec.h_a[-1], codec.path.h_s.mean[-1], codec.path.groups.contexts[0].head[-1])
     left = y - codec.path.h_s.linear(torch.round(codec.hyper_klt.analysis(y)))
     return left.std(dim=(0, 2, 3))

@@ -23,7 +23,7 @@ from ccalib.model.entropy import SCALE_MIN
 from ccalib.model.presets import Preset
 from ccalib.model.transforms import PATCH, high_rate_gain
 from ccalib.training.data import Crops, Photos
-from ccalib.training.start import SMALL_START, seeded
+from ccalib.training.start import SMALL_START, hush, seeded
 
 BATCHES, CROP, BATCH = 40, 256, 8  # what the fits are computed from
 RIDGE = 1e-6  # of the inputs' mean energy
@@ -164,8 +164,7 @@ def _start_contexts(before: Codec, codec: Codec, deviations: Tensor) -> None:
         for part, outputs in (("residual_head", 1), ("head", 2)):  # of a channel: a residual; mean and log-scale
             own, theirs = getattr(context, part), getattr(source, part)
             own[1:-1].load_state_dict(theirs[1:-1].state_dict())
-            own[-1].weight.mul_(SMALL_START)
-            own[-1].bias.zero_()
+            hush(own[-1])
             if outputs == 2:
                 own[-1].bias[len(here) :] = deviations[here.start : here.stop].log()
             for name, p in own[-1].named_parameters():
