@@ -16,7 +16,7 @@ from ccalib import images, weights
 from ccalib.errors import CcaError
 from ccalib.evaluation import complexity, trials
 from ccalib.evaluation.jpeg import jpeg_of_size
-from ccalib.evaluation.metrics import psnr
+from ccalib.evaluation.metrics import bd_rate, psnr
 from ccalib.evaluation.summary import overlap, percent, report, summarize
 from ccalib.files.coding import decode, encode, write
 from ccalib.model.codec import Codec
@@ -53,7 +53,8 @@ def card(
     ]
     log = path.with_suffix(".log.jsonl")
     entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    for entry in [e for e in entries if e["kind"] == "validation"][-1:]:
+    validations = [e for e in entries if e["kind"] == "validation"]
+    for entry in validations[-1:]:
         lines += [
             f"Validation: {entry['images']} photographs' middles of 384×256, estimated rate "
             f"(mean ln(R + λD) {entry['objective']:.4f}):",
@@ -65,7 +66,7 @@ def card(
             f"| {p['quality']:g} | {p['lambda']:.4f} | {p['bpp']:.3f} | {p['psnr']:.2f} | {p['loss']:.3f} |"
             for p in entry["points"]
         ]
-        lines.append("")
+        lines += ["", *fall(validations)]
     if result is not None:
         lines += [f"By real file bytes ({title}):", "", "```", report(result), "```", ""]
     if costs is not None:
@@ -73,6 +74,26 @@ def card(
     if compared is not None:
         lines += ["## What decided the recipe", "", trials.table(compared), ""]
     return "\n".join(lines)
+
+
+def fall(validations: list[dict], most: int = 12) -> list[str]:
+    """A table of how the validation curve still fell: of at most `most` entries of the log, the last among them.
+
+    Minutes are of training, from the first step on; BD-rates are against the last entry: it has 0, and an earlier one
+    above 0 had more bits at equal PSNR. Empty where fewer than two entries have enough points.
+    """
+    entries = [v for v in validations if len(v["points"]) >= 4]
+    if len(entries) < 2:
+        return []
+    kept = sorted({round(i * (len(entries) - 1) / (most - 1)) for i in range(most)})
+    curves = [[(p["bpp"], p["psnr"]) for p in entry["points"]] for entry in entries]
+    lines = ["How it fell, BD-rate against the last line:", "", "| steps | minutes | mean ln(R + λD) | BD-rate |"]
+    lines.append("|---|---|---|---|")
+    for i in kept:
+        bd = percent(bd_rate(curves[-1], curves[i])["percent"])
+        minutes, objective = entries[i]["seconds"] / 60, entries[i]["objective"]
+        lines.append(f"| {entries[i]['step']:,} | {minutes:.0f} | {objective:+.4f} | {bd} |")
+    return [*lines, ""]
 
 
 def picture(model: str, source: Path, quality: float, crop: tuple[int, int, int, int], path: Path) -> str:

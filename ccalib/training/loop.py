@@ -202,7 +202,8 @@ class Trainer:
                 self.save("constant.pt")
             if s.validate_minutes and now - validated > 60 * s.validate_minutes:
                 self._validate(log)
-                validated = last = clock.between()
+                validated = clock.between()
+                last += validated - now
             stop = self._stop()
             if stop or now - saved > 60 * s.checkpoint_minutes:
                 self.save()

@@ -1,6 +1,12 @@
-import pytest
+import json
 
+import pytest
+import torch
+
+from ccalib.model.presets import TINY
 from ccalib.training.clock import Clock
+from ccalib.training.loop import Settings, Trainer
+from ccalib.training.schedule import plan_for
 
 
 @pytest.fixture
@@ -35,3 +41,19 @@ def test_other_work_counts_whole(wait):
     assert clock.between() == pytest.approx(61)
     wait(600.0)
     assert clock.step() == pytest.approx(62)
+
+
+def test_the_logged_speed_is_that_of_the_steps_with_validations_between(wait, photos, tmp_path):
+    settings = Settings(batch=1, crop=64, warmup=1, log_every=4, validate_minutes=0.05)
+    trainer = Trainer(tmp_path, TINY, photos, settings, plan=plan_for(8, 1, 0), progress=False)
+    step, trainer._validate = trainer._step, lambda log: wait(100.0)  # after steps 2, 4, 6, 8
+
+    def slow():
+        wait(2.0)
+        return step()
+
+    trainer._step = slow
+    trainer.train()
+    torch.set_flush_denormal(False)
+    entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(e["step"], e["steps_per_second"], e["seconds"]) for e in entries] == [(4, 0.5, 108.0), (8, 0.5, 316.0)]
