@@ -20,6 +20,13 @@ np.finfo(np.float32), np.finfo(np.float64)  # before anything flushes denormals
 start.PATCHES, start.BLOCKS = start.PATCHES // 5, start.BLOCKS // 5  # a second instead of five, each time
 
 
+@pytest.fixture
+def denormals():
+    """Training flushes denormals in its process; the tests after it get them back."""
+    yield
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory) -> Photos:
     """The course's photographs, decoded as for training."""

@@ -85,14 +85,13 @@ def fall(validations: list[dict], most: int = 12) -> list[str]:
     entries = [v for v in validations if len(v["points"]) >= 4]
     if len(entries) < 2:
         return []
-    kept = sorted({round(i * (len(entries) - 1) / (most - 1)) for i in range(most)})
-    curves = [[(p["bpp"], p["psnr"]) for p in entry["points"]] for entry in entries]
+    kept = [entries[i] for i in sorted({round(i * (len(entries) - 1) / (most - 1)) for i in range(most)})]
+    curves = [[(p["bpp"], p["psnr"]) for p in entry["points"]] for entry in kept]
     lines = ["How it fell, BD-rate against the last line:", "", "| steps | minutes | mean ln(R + λD) | BD-rate |"]
     lines.append("|---|---|---|---|")
-    for i in kept:
-        bd = percent(bd_rate(curves[-1], curves[i])["percent"])
-        minutes, objective = entries[i]["seconds"] / 60, entries[i]["objective"]
-        lines.append(f"| {entries[i]['step']:,} | {minutes:.0f} | {objective:+.4f} | {bd} |")
+    for entry, curve in zip(kept, curves):
+        bd = percent(bd_rate(curves[-1], curve)["percent"])
+        lines.append(f"| {entry['step']:,} | {entry['seconds'] / 60:.0f} | {entry['objective']:+.4f} | {bd} |")
     return [*lines, ""]
 
 

@@ -25,11 +25,7 @@ COMMAND = ["train", str(DATA / "images"), "--preset", "tiny", "--batch", "2", "-
 COMMAND += ["--log-every", "1", "--quiet"]
 
 
-@pytest.fixture(autouse=True)
-def denormals():
-    """Training flushes denormals in its process; the tests after it get them back."""
-    yield
-    torch.set_flush_denormal(False)
+pytestmark = pytest.mark.usefixtures("denormals")
 
 
 def make(photos, run: Path, settings=FAST, steps=8, **options) -> Trainer:
