@@ -29,7 +29,8 @@ def summarize(result: dict) -> None:
     - `sourced`: both, per curve of the literature, with its label, paper and source, on Kodak only; else `why` not.
     """
     measured = {}
-    for name, points in result["files"].items():
+    for name in sorted(result["files"], key=lambda name: (name != OURS, not is_refined(name))):  # ours first
+        points = result["files"][name]
         whole = {q: rows for q, rows in points.items() if rows.keys() == result["images"].keys()}
         if whole:  # an interrupted quality is no point of a curve
             measured[name] = whole

@@ -674,8 +674,8 @@ for family, arms in (("k1.7", ARMS), ("even", ["honest-falling"]), ("noklt", ["h
                 name = f"{FAMILY[family]}: {ARMS[arm]}"
                 lines.append([name, f"{at}, {rate}", f"{c['mean']:+.1f} %", interval, str(c["n"]), claim(c)])
 print(aligned(lines))
-print("uneven: groups as everywhere here (k = 1.7); even: groups of equal size (lesson 06); no KLT: without\n"
-      "the linear path of lesson 01")
+print("uneven: groups that grow, as in the paper (k = 1.7); even: groups of equal size (lesson 06); no KLT:\n"
+      "without the linear path of lesson 01")
 
 # %%
 fig = plots.figure(6.6, 2.6)
@@ -1019,10 +1019,10 @@ assert np.mean(extra["fewer"]) > 1 and np.mean(extra["more"]) < -1
 # %% [markdown]
 # ## 14. At the size of the codec that ships
 #
-# All codecs above are `tiny`. Three of the size of `small` exist, too: the shipped weights, trained on with each loss
-# for the same *time* (`make arms`). A step with an auxiliary model takes longer, so plain made more steps. And there is
-# one training of each, since one takes hours. What repeats here are the **photographs**: the 24 of Kodak, by the bytes
-# of real files.
+# All codecs above are `tiny`. Three of the size of `small` exist, too: weights that shipped before, trained on with
+# each loss for the same *time* (`make arms`). A step with an auxiliary model takes longer, so plain made more steps.
+# And there is one training of each, since one takes hours. What repeats here are the **photographs**: the 24 of Kodak,
+# by the bytes of real files.
 
 # %%
 SMALL_ARMS = {"plain": "plain", "honest": f"honest, falling from {alpha['alpha']:g}", "released": "released"}

@@ -147,7 +147,8 @@ print(aligned(lines))
 # $$\text{size}_i = \Big\lfloor M \cdot \frac{i^k}{\sum_{j=1}^{G} j^k} \Big\rfloor, \qquad
 # \text{the last group gets what is left}$$
 #
-# The paper has M = 320, G = 5 and k = 1.7. With k = 0 all groups are alike.
+# The paper has M = 320, G = 5 and k = 1.7. With k = 0 all groups are alike. `small` has k = 2: it grew out of a codec
+# of fewer channels, and kept its first group of five.
 
 # %%
 def by_hand(channels, groups, k):
@@ -158,13 +159,13 @@ def by_hand(channels, groups, k):
 
 
 for preset in (PAPER, SMALL, TINY):
-    found = by_hand(preset.latent, 5, 1.7)
-    print(f"{preset.name:6s} M = {preset.latent}: {', '.join(map(str, found))}")
-    assert found == group_sizes(preset.latent, 5, 1.7) == preset.sizes
+    found = by_hand(preset.latent, 5, preset.k)
+    print(f"{preset.name:6s} M = {preset.latent:3d}, k = {preset.k:g}: {', '.join(map(str, found))}")
+    assert found == group_sizes(preset.latent, 5, preset.k) == preset.sizes
 assert by_hand(320, 5, 1.7) == (8, 28, 56, 92, 136)
 print()
 lines = [["M = 320", *names]]
-lines += [[f"k = {k:g}", *map(str, group_sizes(320, 5, k))] for k in (0, 0.5, 1, 1.7, 2.5)]
+lines += [[f"k = {k:g}", *map(str, group_sizes(320, 5, k))] for k in (0, 0.5, 1, 1.7, 2, 2.5)]
 print(aligned(lines))
 
 # %% [markdown]
@@ -618,9 +619,9 @@ print("decoding: one whole file of 768×512, measured after each training on", s
 # What does a receiver have after the first step? We take the latent of *one* codec, `small`, and cut it at the borders
 # of either schedule: a first group of few channels, and one of a fifth of them. Lesson 04's ruler prices both cuts. A
 # first group has no other before it, so it is priced from z alone. Later groups are priced by the ruler's contexts, and
-# these are contexts of k = 1.7. For the even cut that is an approximation: nobody fitted contexts for it. What is
-# missing is guessed from z. (A codec trained with even groups would have another latent. The ablation kept its figures,
-# not its weights.)
+# these are contexts of its own groups. For the even cut that is an approximation: nobody fitted contexts for it. What
+# is missing is guessed from z. (A codec trained with even groups would have another latent. The ablation kept its
+# figures, not its weights.)
 
 # %%
 decoded_all = torch.cat(inspection.decoded, dim=1)
@@ -679,8 +680,8 @@ Wipe(
 # uneven cut stops early and often where the picture grows fast. The even one makes its first stop late, and pays more
 # to get there, since all of its first group is coded from z alone. It does not make that up: with all groups, too, it
 # costs more. By how much is a guess, and rather too high than too low, for most of its later channels would have more
-# to read than the contexts of k = 1.7 give them. And in trained codecs? Where did the bits of even and uneven groups
-# go, as a mean over the validation photographs?
+# to read than the contexts of its own groups give them. And in trained codecs? Where did the bits of even and uneven
+# groups go, as a mean over the validation photographs?
 
 # %%
 lines = [["bits of y a pixel", "schedule", "n", *(f"% {name}" for name in names)]]

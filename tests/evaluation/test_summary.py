@@ -69,6 +69,12 @@ def test_refined_curves_meet_ours_and_the_live_ones(hashes):
     assert refined == pytest.approx(0.9 * plain)
 
 
+def test_ours_come_first_also_where_they_were_measured_anew(hashes):
+    points, own = [(0.1, 28), (0.2, 30), (0.4, 33), (0.8, 36)], f"{OURS} small, effort 30"
+    result = made_up(hashes, {"webp": points, "avif": points, own: points, OURS: points})
+    assert list(result["curves"]) == [OURS, own, "webp", "avif"]
+
+
 def test_other_images_meet_no_curve_of_the_literature(hashes, result):
     curves = {name: [(p["bpp"], p["psnr"]) for p in c] for name, c in result["curves"].items()}
     other = made_up({name: "0" * 64 for name in hashes}, curves)  # Kodak by title and file names only
