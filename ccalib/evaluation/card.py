@@ -87,8 +87,11 @@ def fall(validations: list[dict], most: int = 12) -> list[str]:
         return []
     kept = [entries[i] for i in sorted({round(i * (len(entries) - 1) / (most - 1)) for i in range(most)})]
     curves = [[(p["bpp"], p["psnr"]) for p in entry["points"]] for entry in kept]
-    lines = ["How it fell, BD-rate against the last line:", "", "| steps | minutes | mean ln(R + λD) | BD-rate |"]
-    lines.append("|---|---|---|---|")
+    lines = [
+        "How it fell, BD-rate against the last line. (The end of a decay lies below a constant rate beside it, and a",
+        "change of shape or of λ moves the curve: the commands say where.)",
+        "", "| steps | minutes | mean ln(R + λD) | BD-rate |", "|---|---|---|---|",
+    ]  # fmt: skip
     for entry, curve in zip(kept, curves):
         bd = percent(bd_rate(curves[-1], curve)["percent"])
         lines.append(f"| {entry['step']:,} | {entry['seconds'] / 60:.0f} | {entry['objective']:+.4f} | {bd} |")

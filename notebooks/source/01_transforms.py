@@ -152,8 +152,9 @@ for levels in (200, 100, 50, 25):
 # $$y = g_a(x) + W x \qquad\qquad \hat x = g_s(\hat y) + V \hat y$$
 #
 # W and V are the linear path (the *shortcut*). At the start of training W is the KLT and the network gives almost
-# nothing. Then everything learns, W and V too. Three codecs, then, compared **at the same bits per pixel**, all by the
-# histograms of their channels:
+# nothing. Then everything learns, W and V too. (The shipped weights had 192 channels at first. The others joined later,
+# as the main axes of what a linear fit could still win.) Three codecs, then, compared **at the same bits per pixel**,
+# all by the histograms of their channels:
 #
 # - the **KLT** of section 2, its step chosen so that its rate is the network's;
 # - the **trained shortcut alone**, again with the step that gives this rate;
@@ -214,7 +215,7 @@ Wipe(*pictures, position=(column + 0.5) * 16 / photo.width, heading="KLT on the 
 
 # %% [markdown]
 # And the trained shortcut alone? It shares the work with the network, so what it does without it is no fair judgment of
-# a linear codec. It has moved away from the KLT: W and V no longer undo each other.
+# a linear codec. And it is no KLT any more: W and V do not undo each other.
 
 # %%
 product = codec.klt.analysis.weight.flatten(1) @ codec.klt.synthesis.weight.flatten(1).T

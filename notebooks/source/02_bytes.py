@@ -196,6 +196,9 @@ for q, gain in enumerate(gains):
     print(f"{line}   {ratio:>16s}   {theory}".rstrip())
 
 # %% [markdown]
+# The median follows the theory from quality to quality. But the channels of one quality do not share one step, not even
+# at the finest: the theory is for axes of length 1, and what a unit of a trained channel paints may be of any size.
+#
 # ## 3. Training through rounding
 #
 # A network learns by gradients, and rounding has none. Three ways out, tried on real latents: **noise** (add a random
@@ -539,7 +542,7 @@ Predict(
     ["None, to all practical purposes", "A few", "Thousands", "Half of them"],
     answer=1 if expected >= 0.5 else 0,
     explanation=f"Each has a chance of 0.000001 / {codec.gaussian.step:.2f} to have a boundary in that gap: about "
-    f"{about(expected, 1)} in this photograph. One is enough, as you will see.",
+    f"{about(expected, 1)} in this photograph. One can be enough, as you will see.",
     misconception="What is a millionth off does no harm.",
 )
 
@@ -627,9 +630,10 @@ for group, nudge, first, size, shares in rows_of_table:
 
 # %% [markdown]
 # Read the table row by row. Before the wrong level everything is right. The symbol at the wrong level itself may even
-# come out right; but the state behind it is now another number, and soon everything is wrong: the rest of that group,
-# then every later group, because its scales are computed from garbage. (Shares are rounded to tens; a dot is none.
-# Among wrong symbols many are right by chance: most symbols are 0 anyway.)
+# come out right; but the state behind it is now another number, and from there on the decoder reads garbage: the rest
+# of that group, then every later group, whose scales are computed from it. How much of that is *wrong* depends on the
+# group. Where most symbols are 0, and the scales say so, garbage is mostly 0, too, and right by chance. (Shares are
+# rounded to tens: 0 is less than 5 %, a dot is none.)
 
 # %%
 avalanche = [shares for *_, shares in rows_of_table]

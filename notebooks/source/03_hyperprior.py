@@ -500,11 +500,11 @@ print(f"z itself: about {about(z_bytes[3], 2)} bytes in the real file")
 print(f"net: about {about(net[3], 1)} bytes saved" if net[3] > 0 else f"net: about {about(-net[3], 1)} bytes lost")
 
 # %% [markdown]
-# Look at the rows. Where does z help, and where hardly? This z was trained inside a codec that predicts g2 to g5 from
-# the groups before them as well. What those groups tell anyway, z need not say a second time, and so it serves the
-# first group before all others. A codec without that context would have asked more of it. So the hyperprior ruler is
-# no verdict on hyperpriors: it says what *this* z is worth *alone*. (The last column is the whole codec, whose context
-# is the subject of lesson 04; its tables are coded by integers, a small difference.)
+# Look at the rows. Where does z help, and where hardly, or not at all? This z was trained inside a codec that predicts
+# g2 to g5 from the groups before them as well. What those groups tell anyway, z need not say a second time, and so it
+# serves the first group before all others. A codec without that context would have asked more of it. So the hyperprior
+# ruler is no verdict on hyperpriors: it says what *this* z is worth *alone*. (The last column is the whole codec, whose
+# context is the subject of lesson 04; its tables are coded by integers, a small difference.)
 #
 # ### At every quality, over several photographs
 #

@@ -398,7 +398,7 @@ print(f"the fit that reads everything takes {100 * over:.0f} % more bits than th
 #
 # Now look at single latents. The inspector shows one latent of the real file, and everything about it:
 #
-# - **When?** What is known when its group is decoded, and the bytes of each segment.
+# - **When?** What is known when its group is decoded, and the bytes of each segment (its width is its channels).
 # - **Where?** Its cell on the photograph, with the bits of each cell.
 # - **Which number?** All channels of its group in this cell: what each cost, and what the group before bought.
 # - **How likely?** The probabilities of the ruler with the group before (filled) and without it (outlined).
@@ -447,6 +447,8 @@ for name, (c, r) in latents.items():
 print(aligned(lines))
 
 # %% [markdown]
+# One cell has few latents that cost anything. So a cell may lose, while the whole photograph gains (section 6).
+#
 # ## 8. What did the previous group buy?
 #
 # One bar with the group before, one without it, and the bracket between them, for every group. Move over a group: its

@@ -255,9 +255,9 @@ print(f"a first group of {even[0]} channels instead of {sizes[0]} forgoes "
       f"about {100 * (forgone[even[0]] - forgone[sizes[0]]) / in_context.sum():.0f} % of y's bytes")  # fmt: skip
 
 # %% [markdown]
-# (For the real first group both models are the same, so its line is the ruler's error.) That is what would be lost if
-# nothing else changed. But something would: the groups after a large first one have more to read. So this is a reason,
-# not a result.
+# (For the real first group both models are the same: its line has the ruler's error, a few bytes.) That is what would
+# be lost if nothing else changed. But something would: the groups after a large first one have more to read. So this is
+# a reason, not a result.
 #
 # ## 5. Third reason: time
 #
@@ -413,20 +413,21 @@ summary = json.loads((data / "results" / "ablation.json").read_text())
 points = trained_points(summary, data / "weights" / "small.log.jsonl")
 small = points[-1]
 lines = [["bits of y a pixel", "", *names, "% in the wrong group"]]
-off = []
-for bpp, measured in list(zip(small.bpp, small.shares))[::3]:
+shown, off = list(zip(small.bpp, small.shares))[::3], []
+for bpp, measured in shown:
     predicted = group_shares(sizes, eigenvalues, bpp)
     off.append(misplaced(predicted, measured))
     lines.append([f"{bpp:.2f}", "predicted %", *(f"{share:.0f}" for share in predicted), ""])
     lines.append(["", "measured %", *(f"{share:.0f}" for share in measured), f"{off[-1]:.0f}"])
 print(aligned(lines))
-print("the error", "falls" if off[-1] < off[0] else "rises", "as the rate rises")
+least, most = (shown[off.index(pick(off))][0] for pick in (min, max))
+print(f"of these rates, the error is least at {least:.2f} bits and greatest at {most:.2f}")
 
 # %% [markdown]
 # Eigenvalues of patches know nothing of networks, contexts or z. Take the prediction for what it is: a first guess.
-# Where is it wrong? At low rates it says that the last groups get nothing at all. They do get something: a photograph
-# is not equally busy everywhere (compare the sky and the texture in section 1), and where it is busy, even a weak
-# component stands out of the water. Section 9 checks this.
+# Where is it wrong? Of late groups it says that they get nothing at all, the more of them the lower the rate. Most of
+# them do get something: a photograph is not equally busy everywhere (compare the sky and the texture in section 1), and
+# where it is busy, even a weak component stands out of the water. Section 9 checks this.
 #
 # ## 7. The designer
 #
@@ -619,9 +620,9 @@ print("decoding: one whole file of 768×512, measured after each training on", s
 # What does a receiver have after the first step? We take the latent of *one* codec, `small`, and cut it at the borders
 # of either schedule: a first group of few channels, and one of a fifth of them. Lesson 04's ruler prices both cuts. A
 # first group has no other before it, so it is priced from z alone. Later groups are priced by the ruler's contexts, and
-# these are contexts of its own groups. For the even cut that is an approximation: nobody fitted contexts for it. What
-# is missing is guessed from z. (A codec trained with even groups would have another latent. The ablation kept its
-# figures, not its weights.)
+# these were fitted for the uneven groups of `small`. For the even cut that is an approximation: nobody fitted contexts
+# for it. What is missing is guessed from z. (A codec trained with even groups would have another latent. The ablation
+# kept its figures, not its weights.)
 
 # %%
 decoded_all = torch.cat(inspection.decoded, dim=1)
@@ -680,7 +681,7 @@ Wipe(
 # uneven cut stops early and often where the picture grows fast. The even one makes its first stop late, and pays more
 # to get there, since all of its first group is coded from z alone. It does not make that up: with all groups, too, it
 # costs more. By how much is a guess, and rather too high than too low, for most of its later channels would have more
-# to read than the contexts of its own groups give them. And in trained codecs? Where did the bits of even and uneven
+# to read than those contexts give them. And in trained codecs? Where did the bits of even and uneven
 # groups go, as a mean over the validation photographs?
 
 # %%
@@ -707,7 +708,7 @@ print(aligned([line + [""] * (len(lines[0]) - len(line)) for line in lines]))
 #    null.
 # 5. **G is the expensive number**: a network and a sequential step for each group (section 5).
 #
-# ## 9. *Deeper:* why the prediction fails at low rates
+# ## 9. *Deeper:* why the prediction fails
 #
 # Water-filling took one variance for each component, in all cells. But a sky and a hedge are different sources. Suppose
 # the coder knew of each cell how busy it is (z and the context tell it something like that): K classes of patches, each

@@ -197,7 +197,7 @@ print(f"R + lambda D on the photograph not trained on {worse}")
 further.dashboard
 
 # %% [markdown]
-# So a training has two phases: a long one at a constant rate, and a short decay in which it comes to rest. Who wants
+# So a training has two phases: a long one at a constant rate, and a shorter decay in which it comes to rest. Who wants
 # to go on later goes on from the end of the *constant* phase. The package keeps that checkpoint (`constant.pt`) and
 # refuses to continue from one whose rate has begun to fall.
 #
@@ -464,9 +464,9 @@ assert same and logs[0] == logs[1]
 #
 # ## 7. What this project's trainings have taught
 #
-# The recipe of the shipped weights was chosen by short trials on validation photographs. Each row is a run that was
-# compared with the first one, by its own log (`data/results/trials.json`). BD-rate (lesson 08): percent of bits at
-# equal PSNR, below 0 is better.
+# Parts of the recipe of the shipped weights were chosen by short trials on validation photographs. Each row is a run
+# that was compared with the first one, by its own log (`data/results/trials.json`). BD-rate (lesson 08): percent of
+# bits at equal PSNR, below 0 is better.
 
 # %%
 trials = json.loads((IMAGES.parent / "results" / "trials.json").read_text())
@@ -499,7 +499,8 @@ print(f"rounded rates and a frozen analysis at the end (freeze): {frozen:+.1f} p
 #     make train PHOTOS="$HOME/Pictures" MINUTES=600
 #
 # It measures its own speed for the first steps, turns minutes into steps once, and keeps one photograph in sixteen out
-# for validation. What to expect is in the log of the shipped weights. Scrub through it:
+# for validation. What to expect is in the log of the shipped weights: several runs, one after the other, the first of
+# them with fewer channels. Scrub through it:
 
 # %%
 log = IMAGES.parent / "weights" / "small.log.jsonl"
@@ -507,16 +508,16 @@ entries = [json.loads(line) for line in log.read_text().splitlines()]
 steps, hours = entries[-1]["step"], entries[-1]["seconds"] / 3600
 sums = np.array([entry["plain"] for entry in entries if entry["kind"] == "train"])
 spikes = int((sums > 3 * np.median(sums)).sum())
-print(f"small: {steps:,} steps in {about(hours, 2)} hours, on the machine that its card names")
+print(f"small: {steps:,} steps in {about(hours, 2)} hours, on the machines that its card names")
 print(f"lines of the log with more than three times the median R + lambda D: {spikes} of {len(sums)}")
 Dashboard.from_log(log, "small", heading="The training of the shipped weights, from its log")
 
 # %% [markdown]
 # A long training has bad moments: a batch whose gradient points somewhere odd, and for some steps everything is worse
 # (the curves are cut off there). The clipped gradient keeps such a step short, and a memory of a hundred steps instead
-# of Adam's usual thousand forgets it soon. Other jumps are no accidents: a run can be continued with other crops or
-# another range of λ, and ends with a falling learning rate. The [card](../data/weights/small.md) lists what was done.
-# See what the fall does to R + λD.
+# of Adam's usual thousand forgets it soon. Other jumps are no accidents: a run was continued with other crops, another
+# range of λ or more channels, each time with a warm-up, and twice a falling learning rate brought it to rest. The
+# [card](../data/weights/small.md) lists what was done. See what the last fall does to R + λD.
 #
 # ## 9. *Deeper:* two processes, and a GPU
 #

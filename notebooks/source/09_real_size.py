@@ -383,9 +383,9 @@ Predict(
         "None: it is a matter of luck on any machine",
     ],
     answer=2,
-    explanation="With 64 bits a disagreement is a billion times rarer, and still there for somebody's photograph. "
-    "Rounding a scale that came out a little different moves the border to another place, and near each border is some "
-    "number. Where sums have no rounding error, there is nothing to disagree about.",
+    explanation="With 64 bits a disagreement is hundreds of millions of times rarer, and still there for somebody's "
+    "photograph. Rounding a scale that came out a little different moves the border to another place, and near each "
+    "border is some number. Where sums have no rounding error, there is nothing to disagree about.",
     misconception="More digits make it safe.",
 )  # fmt: skip
 

@@ -35,10 +35,10 @@ def test_how_the_curve_fell_is_told_against_its_end():
         return {"step": step, "seconds": 60 * step, "objective": 0.1 * bits, "points": points}
 
     entries = [entry(step, 0.1 * (1 + (40 - step) / 100)) for step in range(41)]
-    lines = card.fall(entries, most=5)[4:-1]
+    lines = card.fall(entries, most=5)[5:-1]
     assert [line.split(" | ")[:2] for line in lines] == [[f"| {n}", f"{n}"] for n in (0, 10, 20, 30, 40)]
     assert [line.split(" | ")[3] for line in lines] == [f"+{n}.0 % |" for n in (40, 30, 20, 10, 0)]
-    assert len(card.fall(entries[:3])) == 4 + 3 + 1
+    assert len(card.fall(entries[:3])) == 5 + 3 + 1
     few = [e | {"points": e["points"][:3]} for e in entries]
     assert card.fall(entries[:1]) == card.fall([]) == card.fall(few) == []
 
