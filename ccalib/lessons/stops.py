@@ -58,13 +58,17 @@ def _place(inspection: Inspection, cells: np.ndarray, name: str, places: Mapping
         where = "is a piece of smooth sky" if name == "sky" else f"is the {name}"
         question = f"This cell {where}. How many times as many bits does it take as the average cell?"
         compared = f"{own:.0f} bits; the average cell takes {average:.0f}."
-    bits, first = inspection.file.bits[:, row, column], inspection.sizes[0]
-    later = bits[first:].max(initial=0) >= 1  # better one that has a group before it
-    channel = first + int(bits[first:].argmax()) if later else int(bits.argmax())
+    bits = inspection.file.bits[:, row, column]
+    worth = [g for g in range(1, len(inspection.sizes)) if bits[inspection.span(g)].max() >= 1]
+    if worth:  # better one that has a group before it, and among few channels
+        span = inspection.span(worth[0])
+        channel, group = span.start + int(bits[span].argmax()), f" of g{worth[0] + 1}"
+    else:
+        channel, group = int(bits.argmax()), ""
     free = int((bits < 0.1).sum())
     explanation = (
         f"{compared} {free} of its {sum(inspection.sizes)} latents cost less than a tenth of a bit each. "
-        f"The costliest{' outside g1' if later else ''} is selected: {_bits(inspection, column, row, channel)}."
+        f"The costliest{group} is selected: {_bits(inspection, column, row, channel)}."
     )
     return Stop(name, column, row, channel, question, options, answer, explanation)
 
