@@ -29,7 +29,7 @@ PIP_ARGS := --disable-pip-version-check --no-compile $(if $(wildcard $(VENV)/lib
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation weak arms card figures clean
+.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation weak arms trials card figures clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -141,6 +141,40 @@ define arm
 	    --steps 8000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
 	$(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \
 	    -o $(ARM_RESULTS)/small-$1.json
+
+endef
+
+# One difference each from the first, from the same seed. What is in the results is not run again.
+TRIALS ?= reference crop-192 crop-256 muon lr-half lr-double klt-free klt-still gains-free unweighted no-ema long-ema \
+    m-192 kernel-5 narrow no-klt no-hyper-klt
+TRIAL_crop-192 := --batch 4 --crop 192
+TRIAL_crop-256 := --batch 2 --crop 256
+TRIAL_muon := --optimizer muon
+TRIAL_lr-half := --lr 5e-4
+TRIAL_lr-double := --lr 2e-3
+TRIAL_klt-free := --klt-rate 0.1
+TRIAL_klt-still := --klt-rate 0
+TRIAL_gains-free := --gain-rate 1
+TRIAL_unweighted := --weight-power 0
+TRIAL_no-ema := --ema 0
+TRIAL_long-ema := --ema 0.999
+TRIAL_m-192 := --shape latent=192 k=1.7
+TRIAL_kernel-5 := --shape last_kernel=5
+TRIAL_narrow := --shape widths=[24,48,96]
+TRIAL_no-klt := --shape klt=false hyper_klt=false
+TRIAL_no-hyper-klt := --shape hyper_klt=false
+TRIAL_RESULTS := data/results/minutes.json
+TRIAL_RUNS := runs/trials
+trials: MINUTES = 15
+trials: $(READY)  ## what pays per minute, at equal time: make trials PHOTOS=FOLDER VALIDATION=FILE (some: TRIALS="reference muon")
+	@if [ ! -d "$(PHOTOS)" ]; then echo "make trials PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials --add -o $(TRIAL_RESULTS)
+	$(foreach name,$(TRIALS),$(call trial,$(name),$(TRIAL_RUNS)/$(name)))
+
+define trial
+	@grep -qs '^  "name": "$1"' $(TRIAL_RESULTS) || { { [ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" \
+	    --run $2 $(HELD) $$(if [ -f $2/last.pt ]; then echo --resume; else echo '--minutes $(MINUTES) $(TRIAL_$1)'; fi); } && \
+	    $(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials $2 --add -o $(TRIAL_RESULTS); }
 
 endef
 

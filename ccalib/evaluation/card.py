@@ -26,10 +26,11 @@ MARKS = "<!-- {} by `make card` -->"
 
 
 def card(
-    path: Path, result: dict | None, title: str, costs: dict | None = None, compared: list[dict] | None = None
-) -> str:
+    path: Path, result: dict | None, title: str, costs: dict | None = None, compared: list[dict] | None = None,
+    minutes: list[dict] | None = None,
+) -> str:  # fmt: skip
     """Markdown: data, minutes, hardware, commands, cost, validation, and the figures of `ccalib evaluate`, of
-    `ccalib.evaluation.complexity` and of `ccalib.evaluation.trials`."""
+    `ccalib.evaluation.complexity` and of `ccalib.evaluation.trials`: long ones, and those of equal time."""
     meta = weights.metadata(path)
     facts, codec = json.loads(meta["card"]), weights.load(path)
     kmac = complexity.kmac_per_pixel(Codec(codec.preset))
@@ -73,6 +74,9 @@ def card(
         lines += ["## Cost", "", complexity.table(costs), ""]
     if compared is not None:
         lines += ["## What decided the recipe", "", trials.table(compared), ""]
+    if minutes is not None:
+        title = "## What pays per minute: trainings of equal time (`make trials`)"
+        lines += [title, "", trials.table(minutes), ""]
     return "\n".join(lines)
 
 
@@ -150,11 +154,9 @@ def main() -> None:
     args = parser.parse_args()
     path, result = weights.find(args.model), json.loads(args.results.read_text())
     summarize(result)  # by what the package knows now
-    costs = args.results.with_name("complexity.json")
-    costs = json.loads(costs.read_text()) if costs.exists() else None
-    compared = args.results.with_name("trials.json")
-    compared = json.loads(compared.read_text()) if compared.exists() else None
-    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", costs, compared).encode())
+    others = [args.results.with_name(f"{name}.json") for name in ("complexity", "trials", "minutes")]
+    known = [json.loads(other.read_text()) if other.exists() else None for other in others]
+    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", *known).encode())
     thread = json.loads((ROOT / "data/images/thread.json").read_text())["file"]
     caption = picture(
         args.model, ROOT / "data/images" / thread, 1, (160, 96, 480, 336), ROOT / "data/results/readme.png"

@@ -1,6 +1,7 @@
 """Short runs compared on validation photographs: what decided a recipe. Written from the runs' own logs.
 
 python -m ccalib.evaluation.trials runs/arms/a runs/arms/b -o data/results/trials.json      (the first is the reference)
+`make trials` does it for trainings of equal time, one difference each: data/results/minutes.json.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import argparse
 import json
 import sys
 from pathlib import Path
+
+import torch
 
 from ccalib.errors import CcaError
 from ccalib.evaluation.metrics import bd_rate
@@ -45,13 +48,42 @@ def read(run: Path) -> dict:
     }  # fmt: skip
 
 
-def compare(runs: list[Path]) -> list[dict]:
-    """`read` of each, with its BD-rate (PSNR, estimated bits) against the first. Raises CcaError."""
-    rows = [read(run) for run in runs]
+def compare(rows: list[dict]) -> list[dict]:
+    """Rows of `read`, each with its BD-rate (PSNR, estimated bits) against the first. Raises CcaError."""
     if len({row["images"] for row in rows}) > 1:
         raise CcaError("trials: validated on different numbers of photographs: " + ", ".join(r["name"] for r in rows))
     curves = [[(p["bpp"], p["psnr"]) for p in row["points"]] for row in rows]
     return [row | {"bd_rate": bd_rate(curves[0], curve)["percent"]} for row, curve in zip(rows, curves, strict=True)]
+
+
+def kept(output: Path) -> list[dict]:
+    """The rows that `output` has, in their order; none where there is no such file. Raises CcaError."""
+    if not output.exists():
+        return []
+    try:
+        rows = json.loads(output.read_text())
+        keys = {"name", "points", "images"}
+        if isinstance(rows, list) and all(isinstance(row, dict) and keys <= row.keys() for row in rows):
+            return rows
+    except (OSError, ValueError) as error:
+        raise CcaError(f"{output}: cannot be read ({error}); name another output") from error
+    raise CcaError(f"{output}: not written by ccalib.evaluation.trials; name another output")
+
+
+def machine(row: dict) -> str:
+    """The machine that a run's command names, '' where it names none."""
+    return row["command"].partition("  # ")[2].partition(" on ")[2]
+
+
+def same_machine(rows: list[dict]) -> None:
+    """Equal time compares on one machine only. Raises CcaError where a run is not of this one."""
+    here = f"{export.hardware()}, torch {torch.__version__}"
+    for row in rows:
+        if machine(row) != here:
+            raise CcaError(
+                f"{row['name']} ran on {machine(row) or 'an unknown machine'}; this is {here}. Another makes "
+                "other steps in equal time; begin new results (make trials TRIAL_RESULTS=FILE TRIAL_RUNS=FOLDER)"
+            )
 
 
 def table(rows: list[dict]) -> str:
@@ -73,11 +105,22 @@ def table(rows: list[dict]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, the reference first")
+    parser.add_argument("runs", type=Path, nargs="*", help="folders of finished runs, the reference first")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON to write")
+    parser.add_argument(
+        "--add", action="store_true", help="keep OUTPUT's other runs; all must be of this machine (no runs: check that)"
+    )
     args = parser.parse_args(argv)
     try:
-        rows = compare(args.runs)
+        if args.add:
+            same_machine(kept(args.output) + [read(run) for run in args.runs])
+            if not args.runs:
+                return 0
+        elif not args.runs:
+            parser.error("which runs?")
+        new = {run.name: run for run in args.runs}
+        rows = {row["name"]: row for row in (kept(args.output) if args.add else [])}
+        rows = compare(list((rows | {name: read(run) for name, run in new.items()}).values()))  # each keeps its place
         write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
     except CcaError as error:
         print(f"trials: {error}", file=sys.stderr)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 from ccalib.errors import CcaError
 from ccalib.model.groups import group_sizes
 
 STEPS = 64  # a quality is stored in a file in steps of 1/64
+MAY_BE_ZERO = ("blocks", "context_blocks", "k", "qualities")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Preset:
         first = group_sizes(self.latent, self.groups, self.k)[0]  # refuses an impossible schedule here, not in a layer
         if self.hyper_klt and first > self.hyper_out:
             raise CcaError(f"preset {self.name}: hyper_out {self.hyper_out} can't hold the means of {first} channels")
+        if self.last_kernel % 2 == 0:
+            raise CcaError(f"preset {self.name}: last_kernel must be odd, not {self.last_kernel}")
         if not 0 < self.lambdas[0] <= self.lambdas[1]:
             raise CcaError(f"preset {self.name}: lambdas must be positive and increasing, not {self.lambdas}")
 
@@ -88,13 +92,47 @@ class Preset:
 
     @classmethod
     def from_json(cls, text: str) -> Preset:
-        def freeze(value):
-            return tuple(freeze(v) for v in value) if isinstance(value, list) else value
-
         try:
-            return cls(**{key: freeze(value) for key, value in json.loads(text).items()})
+            return cls(**{key: _freeze(value) for key, value in json.loads(text).items()})
         except (TypeError, ValueError) as error:
             raise CcaError(f"preset: cannot be read ({error})") from error
+
+    def reshaped(self, changes: Sequence[str]) -> Preset:
+        """With other values of some attributes, as `ccalib train --shape` gives them.
+
+        Args:
+            changes: KEY=VALUE each, the value as JSON: `latent=192`, `klt=false`, `widths=[32,64,96]`.
+        Raises:
+            CcaError: no such attribute, or a value that it can't have.
+        """
+        now, found = dataclasses.asdict(self), {}
+        for change in changes:
+            key, _, text = change.partition("=")
+            if key not in now or key == "name":
+                raise CcaError(f"--shape: {change}: KEY=VALUE, KEY one of {', '.join(k for k in now if k != 'name')}")
+            try:
+                found[key] = _freeze(json.loads(text))
+            except ValueError as error:
+                raise CcaError(f"--shape: {change}: no value ({error}); {key} is {json.dumps(now[key])}") from error
+            if not _fits(found[key], now[key], key):
+                raise CcaError(f"--shape: {change}: of another kind than {json.dumps(now[key])}, or too small")
+        return dataclasses.replace(self, **found)
+
+
+def _freeze(value):
+    """Lists, as JSON has them, as tuples."""
+    return tuple(_freeze(v) for v in value) if isinstance(value, list) else value
+
+
+def _fits(value, example, key: str) -> bool:
+    """Whether a value of attribute `key` has the type of an example, in every part, and is large enough."""
+    if isinstance(example, tuple):
+        long = isinstance(value, tuple) and (len(value) == len(example) or (key == "head_widths" and value != ()))
+        return long and all(_fits(v, example[0], key) for v in value)
+    if isinstance(example, bool) or isinstance(value, bool):
+        return isinstance(example, bool) and isinstance(value, bool)
+    number = isinstance(value, (int, float) if isinstance(example, float) else int)
+    return number and (value > 0 or (value == 0 and key in MAY_BE_ZERO))
 
 
 PAPER = Preset("paper")

@@ -55,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lambdas", type=float, nargs=2, metavar=("LOW", "HIGH"), help="another range of lambda than the preset's"
     )
+    parser.add_argument(
+        "--shape", nargs="+", metavar="KEY=VALUE", default=[],
+        help="other values than the preset's, as JSON: latent=192 klt=false widths=[32,64,96]",
+    )  # fmt: skip
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="wall-clock minutes, turned into steps once from measured speed")
     length.add_argument("--steps", type=int, help="steps instead of minutes")
@@ -123,7 +127,8 @@ def run(args: argparse.Namespace) -> int:
     stored = Preset.from_json(state["preset"]) if state else PRESETS["small"]
     preset = PRESETS[args.preset] if args.preset else stored
     preset = dataclasses.replace(preset, lambdas=tuple(args.lambdas)) if args.lambdas else preset
-    if args.resume and preset != stored and (args.preset or args.lambdas):
+    preset = preset.reshaped(args.shape)
+    if args.resume and preset != stored:
         raise CcaError("--resume goes on with the run's own preset; for another one there is --continue-from")
     if state is not None:
         settings = Settings(**({"optimizer": "adam"} | state["settings"]))

@@ -5,7 +5,7 @@ import pytest
 from ccalib import CcaError
 from ccalib.evaluation import trials
 from ccalib.model.presets import TINY
-from ccalib.training import checkpoint
+from ccalib.training import checkpoint, export
 
 
 def run_of(folder, bpp: float, **settings):
@@ -34,6 +34,40 @@ def test_runs_are_compared_with_the_first(tmp_path):
     assert "| b | lr 0.0005 | 130 | 13 | -10.0 % | 0.110 |" in trials.table([first, second])
 
 
+def here(run):
+    """A run of this machine."""
+    (run / "commands.txt").unlink()
+    export.note_command(run, ["train", "a"], 0, False)
+    return run
+
+
+def test_runs_of_another_machine_are_not_added(tmp_path, monkeypatch, capsys):
+    a, b = here(run_of(tmp_path / "a", 0.1)), here(run_of(tmp_path / "b", 0.1))
+    arguments = ["-o", str(tmp_path / "x.json"), "--add"]
+    assert trials.main(arguments) == 0 and not (tmp_path / "x.json").exists()  # nothing there yet, nothing to refuse
+    assert trials.main([str(a), *arguments]) == 0
+    monkeypatch.setattr(export, "hardware", lambda: "an abacus")
+    assert trials.main(arguments) == 1 and "this is an abacus" in capsys.readouterr().err
+    assert trials.main([str(b), *arguments]) == 1 and "another machine" in capsys.readouterr().err
+    assert trials.main([str(a), str(b), "-o", str(tmp_path / "y.json")]) == 0  # compared at other than equal time
+    with pytest.raises(SystemExit):
+        trials.main(arguments[:2])
+
+
+def test_runs_are_added_to_what_is_there(tmp_path, capsys):
+    runs = [here(run_of(tmp_path / name, bpp)) for name, bpp in (("a", 0.1), ("b", 0.09), ("c", 0.11))]
+    out = tmp_path / "trials.json"
+    for run in (*runs, runs[1]):
+        assert trials.main([str(run), "-o", str(out), "--add"]) == 0
+    rows = json.loads(out.read_text())
+    assert [(row["name"], round(row["bd_rate"])) for row in rows] == [("a", 0), ("b", -10), ("c", 10)]
+    assert trials.main([str(runs[2]), "-o", str(out)]) == 0 and len(json.loads(out.read_text())) == 1
+    for text, why in (("{}", "not written by"), ('[{"name": "a"}]', "not written by"), ("[", "cannot be read")):
+        out.write_text(text)
+        assert trials.main([str(runs[0]), "-o", str(out), "--add"]) == 1 and out.read_text() == text
+        assert f"trials.json: {why}" in capsys.readouterr().err
+
+
 def test_where_a_run_began_is_told_apart(tmp_path):
     run = run_of(tmp_path / "a", 0.1)
     (run / "commands.txt").write_text("ccalib train a\nccalib train b  # from step 110 on a machine\n")
@@ -49,9 +83,9 @@ def test_what_does_not_compare_is_refused(tmp_path, capsys):
     lines[-1]["images"] = 4
     (b / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(CcaError, match="different numbers"):
-        trials.compare([a, b])
+        trials.compare([trials.read(a), trials.read(b)])
     (b / "log.jsonl").write_text(json.dumps(lines[0]) + "\n")
     with pytest.raises(CcaError, match="hasn't ended"):
-        trials.compare([a, b])
+        trials.read(b)
     assert trials.main([str(tmp_path / "none"), "-o", str(tmp_path / "x")]) == 1
     assert "no such checkpoint" in capsys.readouterr().err

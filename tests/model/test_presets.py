@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import re
 
 import pytest
 import torch
@@ -53,6 +54,22 @@ def test_nonsense_is_refused():
         dataclasses.replace(TINY, lambdas=(0.1, 0.01))
     with pytest.raises(CcaError):
         Preset.from_json('{"name": "x", "wings": 2}')
+
+
+def test_shape_changes_what_is_named_and_nothing_else():
+    changed = TINY.reshaped(["latent=64", "klt=false", "widths=[8,16,32]", "k=1", "head_widths=[24,24]"])
+    expected = dict(latent=64, klt=False, widths=(8, 16, 32), k=1, head_widths=(24, 24))
+    assert changed == dataclasses.replace(TINY, **expected) and TINY.reshaped([]) == TINY
+    assert Preset.from_json(changed.to_json()) == changed
+
+
+@pytest.mark.parametrize("change", [
+    "wings=2", "name=x", "latent", "latent=", "latent=many", "latent=1.5", "latent=0", "latent=true", "klt=1", "k=-1",
+    "widths=8", "widths=[8,16]", "widths=[8,16,-1]", "head_widths=[]", "blocks=[0,0,1]", "last_kernel=4", "k=[1]",
+])  # fmt: skip
+def test_a_shape_that_is_none_is_refused(change):
+    with pytest.raises(CcaError, match="last_kernel" if change == "last_kernel=4" else f"--shape: {re.escape(change)}"):
+        TINY.reshaped([change])
 
 
 def test_a_hyper_output_too_narrow_for_the_first_groups_means_is_refused():
