@@ -184,7 +184,7 @@ card: $(READY)  ## rewrite the model card, the README's picture and its table fr
 figures: $(READY)  ## rewrite what depends on the weights of `small`: make figures PHOTOS=FOLDER KODAK=FOLDER VALIDATION=FILE
 	@if [ ! -d "$(PHOTOS)" ] || [ ! -d "$(KODAK)" ]; then echo "make figures PHOTOS=FOLDER KODAK=FOLDER: name both" >&2; exit 2; fi
 	$(MAKE) rulers MODEL=small IMAGES="data/images $(KODAK)"
-	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(KODAK)" -o data/results/kodak.json --again --plot data/results/kodak.png
+	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(KODAK)" -o data/results/kodak.json --again --effort 20 --plot data/results/kodak.png
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.effort "$(PHOTOS)" $(HELD) --again
 	$(MAKE) complexity card notebooks
 

@@ -132,19 +132,27 @@ def fill(readme: Path, name: str, text: str) -> None:
 
 def table(result: dict) -> str:
     """BD-rates as Markdown: against what was run here, and in a table of its own against the literature."""
-    rows = ["| run here | BD-rate of mean curves | over | mean of per-image BD-rates |", "|---|---|---|---|"]
+    refined = result.get("bd_rate_refined", {})
+    more = "".join(f" BD-rate with {name.rpartition(', ')[2]} |" for name in refined)
+    rule = "|---" * (4 + len(refined)) + "|"
+    rows = [f"| run here | BD-rate of mean curves | over | mean of per-image BD-rates |{more}", rule]
     for name, entry in result["bd_rate_psnr"].items():
-        mean, single = entry["mean_curves"], entry["per_image"]
-        own = f"{percent(single['percent'])} ({single['images']} images)"
-        rows.append(f"| {name} | {percent(mean and mean['percent'])} | {overlap(entry)} | {own} |")
+        single = entry["per_image"]
+        cells = [name, _mean(entry), overlap(entry), f"{percent(single['percent'])} ({single['images']} images)"]
+        rows.append(f"| {' | '.join([*cells, *(_mean(entries[name]) for entries in refined.values())])} |")
     if "why" in result["sourced"]:
         return "\n".join(rows)
-    rows += ["", "| from the literature, not run here | BD-rate of mean curves | over | source |", "|---|---|---|---|"]
-    for entry in result["sourced"]["bd_rate_psnr"].values():
-        mean = entry["mean_curves"]
-        cells = [f"{entry['label']}: {entry['paper']}", percent(mean and mean["percent"]), overlap(entry)]
-        rows.append(f"| {' | '.join(cells)} | `{entry['source']}` |")
+    refined = result["sourced"].get("bd_rate_refined", {})
+    rows += ["", f"| from the literature, not run here | BD-rate of mean curves | over | source |{more}", rule]
+    for name, entry in result["sourced"]["bd_rate_psnr"].items():
+        cells = [f"{entry['label']}: {entry['paper']}", _mean(entry), overlap(entry), f"`{entry['source']}`"]
+        rows.append(f"| {' | '.join([*cells, *(_mean(entries[name]) for entries in refined.values())])} |")
     return "\n".join(rows)
+
+
+def _mean(entry: dict) -> str:
+    """The BD-rate of an entry's mean curves, or a dash."""
+    return percent(entry["mean_curves"] and entry["mean_curves"]["percent"])
 
 
 def main() -> None:

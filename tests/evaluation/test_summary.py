@@ -64,6 +64,9 @@ def test_refined_curves_meet_ours_and_the_live_ones(hashes):
     assert result["bd_rate_refined"][own][OURS]["per_image"]["percent"] == pytest.approx(-10)
     assert f"BD-rate (PSNR) of {own}" in report(result) and "-55.0 %" in report(result)
     assert own in plot.words(result)
+    rows = card.table(result).splitlines()
+    assert rows[0].endswith(" BD-rate with effort 30 |") and rows[2].startswith("| webp | -50.0 % |")
+    assert rows[2].endswith(" -55.0 % |") and all(row.count("|") == 6 for row in rows if row)
     sourced = [result["sourced"]["bd_rate_psnr"], result["sourced"]["bd_rate_refined"][own]]
     plain, refined = (1 + entries["vtm"]["mean_curves"]["percent"] / 100 for entries in sourced)
     assert refined == pytest.approx(0.9 * plain)
