@@ -30,6 +30,12 @@ CURVES = {
 OTHER_CURVE = (GRAY, "*")
 
 
+def curve_look(name: str) -> tuple[str, str]:
+    """Color and marker of a codec's curve; ours with a search for better latents ("ccalib small, …") has our color."""
+    known = CURVES.get(name)
+    return known or (CURVES["ccalib"][0] if name.startswith("ccalib ") else OTHER_CURVE[0], OTHER_CURVE[1])
+
+
 def group_color(index: int, groups: int) -> str:
     """Color of group `index` (from 0) of `groups`: cividis, dark for the first, light for the last."""
     red, green, blue, _ = colormaps["cividis"](0.1 + 0.85 * index / max(groups - 1, 1), bytes=True)

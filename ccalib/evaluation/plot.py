@@ -43,7 +43,7 @@ def draw(result: dict) -> Figure:
         dashed += axes.plot(*zip(*points), color=color, linewidth=0.9, dashes=DASHES[i % len(DASHES)], label=label)
     solid = []
     for name, points in live.items():
-        color, marker = style.CURVES.get(name, style.OTHER_CURVE)
+        color, marker = style.curve_look(name)
         ours = name == OURS
         solid += axes.plot(
             *zip(*points), color=color, marker=marker, markersize=6 if ours else 4.5, markeredgecolor="white",

@@ -131,5 +131,7 @@ def test_the_plot_in_words_has_its_numbers(result, tmp_path):
 def test_live_curves_have_a_look_of_their_own():
     from ccalib.evaluation.codecs import LIVE
 
-    looks = [style.CURVES[name] for name in (OURS, *LIVE)]
+    looks = [style.curve_look(name) for name in (OURS, *LIVE)]
+    refined, other = style.curve_look(f"{OURS} small, effort 30"), style.curve_look("another")
+    assert refined[0] == looks[0][0] != other[0] and refined not in looks and other not in looks
     assert len({color for color, _ in looks}) == len({marker for _, marker in looks}) == len(looks)

@@ -48,7 +48,7 @@ def test_runs_of_another_machine_are_not_added(tmp_path, monkeypatch, capsys):
     assert trials.main([str(a), *arguments]) == 0
     monkeypatch.setattr(export, "hardware", lambda: "an abacus")
     assert trials.main(arguments) == 1 and "this is an abacus" in capsys.readouterr().err
-    assert trials.main([str(b), *arguments]) == 1 and "another machine" in capsys.readouterr().err
+    assert trials.main([str(b), *arguments]) == 1 and "other steps in equal time" in capsys.readouterr().err
     assert trials.main([str(a), str(b), "-o", str(tmp_path / "y.json")]) == 0  # compared at other than equal time
     with pytest.raises(SystemExit):
         trials.main(arguments[:2])

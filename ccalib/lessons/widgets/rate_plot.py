@@ -155,14 +155,14 @@ def _live(result: Mapping) -> list[dict]:
         points = sorted(points, key=lambda p: p["bpp"])
         similar = [p["ms_ssim"] for p in points if "ms_ssim" in p]
         similar = similar if len(similar) == len(points) else []
-        color, marker = style.CURVES.get(name, style.OTHER_CURVE)
+        color, marker = style.curve_look(name)
         settings = dict(result["settings"].get(name, {}))
         versions = ", ".join(f"{one} {number}" for one, number in settings.pop("versions", {}).items())
         what = ", ".join(key if value is True else f"{key} {value}" for key, value in _flat(settings))
         found.append(
             {
                 "name": name, "kind": "live", "source": f"{what} ({versions})", "light": color,
-                "dark": DARK.get(name, "#aab2bd"), "marker": marker, "dash": "",
+                "dark": DARK.get(name.partition(" ")[0], "#aab2bd"), "marker": marker, "dash": "",
                 "bpp": [p["bpp"] for p in points], "psnr": [p["psnr"] for p in points], "similarity": similar,
                 "ms_ssim": [ms_ssim_db(v) for v in similar], "settings": [f"quality {p['quality']:g}" for p in points],
             }
