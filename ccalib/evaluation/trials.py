@@ -11,8 +11,6 @@ import json
 import sys
 from pathlib import Path
 
-import torch
-
 from ccalib.errors import CcaError
 from ccalib.evaluation.metrics import bd_rate
 from ccalib.evaluation.summary import percent
@@ -70,18 +68,14 @@ def kept(output: Path) -> list[dict]:
     raise CcaError(f"{output}: not written by ccalib.evaluation.trials; name another output")
 
 
-def machine(row: dict) -> str:
-    """The machine that a run's command names, '' where it names none."""
-    return row["command"].partition("  # ")[2].partition(" on ")[2]
-
-
 def same_machine(rows: list[dict]) -> None:
     """Equal time compares on one machine only. Raises CcaError where a run is not of this one."""
-    here = f"{export.hardware()}, torch {torch.__version__}"
+    here = export.machine()
     for row in rows:
-        if machine(row) != here:
+        where = row["command"].partition("  # ")[2].partition(" on ")[2]  # as `export.note_command` writes it
+        if where != here:
             raise CcaError(
-                f"{row['name']} ran on {machine(row) or 'an unknown machine'}; this is {here}. Another makes "
+                f"{row['name']} ran on {where or 'an unknown machine'}; this is {here}. Another makes "
                 "other steps in equal time; begin new results (make trials TRIAL_RESULTS=FILE TRIAL_RUNS=FOLDER)"
             )
 
@@ -112,15 +106,15 @@ def main(argv: list[str] | None = None) -> int:
     )
     args = parser.parse_args(argv)
     try:
+        old = kept(args.output) if args.add else []
+        new = [read(run) for run in args.runs]
         if args.add:
-            same_machine(kept(args.output) + [read(run) for run in args.runs])
-            if not args.runs:
-                return 0
-        elif not args.runs:
+            same_machine(old + new)
+        elif not new:
             parser.error("which runs?")
-        new = {run.name: run for run in args.runs}
-        rows = {row["name"]: row for row in (kept(args.output) if args.add else [])}
-        rows = compare(list((rows | {name: read(run) for name, run in new.items()}).values()))  # each keeps its place
+        if not new:
+            return 0
+        rows = compare(list({row["name"]: row for row in old + new}.values()))  # one read anew keeps its place
         write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
     except CcaError as error:
         print(f"trials: {error}", file=sys.stderr)

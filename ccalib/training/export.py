@@ -68,10 +68,15 @@ def first_step(line: str) -> int:
     return int(found[1].replace(",", "")) if found else 0
 
 
+def machine() -> str:
+    """This machine as `commands.txt` names it: hardware and torch."""
+    return f"{hardware()}, torch {torch.__version__}"
+
+
 def note_command(run: Path, words: list[str], step: int, resume: bool) -> None:
     """A run's command, its first step and its machine, into `commands.txt`; a --resume only on another machine."""
-    path, machine = run / "commands.txt", f"{hardware()}, torch {torch.__version__}"
+    path, here = run / "commands.txt", machine()
     lines = path.read_text().splitlines() if path.exists() else []
-    if not (resume and lines and lines[-1].endswith(machine)):
+    if not (resume and lines and lines[-1].endswith(here)):
         with open(path, "a") as file:
-            file.write(f"ccalib {shlex.join(words)}  # from step {step:,} on {machine}\n")
+            file.write(f"ccalib {shlex.join(words)}  # from step {step:,} on {here}\n")
