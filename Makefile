@@ -144,9 +144,10 @@ define arm
 
 endef
 
-# One difference each from the first, from the same seed. What is in the results is not run again.
-TRIALS ?= reference crop-192 crop-256 muon lr-half lr-double klt-free klt-still gains-free unweighted no-ema long-ema \
-    m-192 kernel-5 narrow no-klt no-hyper-klt
+# One difference each from the first, from the same seed (seed-1 shows what chance does). What is in the results is not run again.
+TRIALS ?= reference seed-1 crop-192 lr-double no-klt m-192 unweighted narrow crop-256 klt-free klt-still gains-free lr-half \
+    kernel-5 no-hyper-klt no-ema long-ema muon
+TRIAL_seed-1 := --seed 1
 TRIAL_crop-192 := --batch 4 --crop 192
 TRIAL_crop-256 := --batch 2 --crop 256
 TRIAL_muon := --optimizer muon
@@ -164,17 +165,21 @@ TRIAL_narrow := --shape widths=[24,48,96]
 TRIAL_no-klt := --shape klt=false hyper_klt=false
 TRIAL_no-hyper-klt := --shape hyper_klt=false
 TRIAL_RESULTS := data/results/minutes.json
+TRIAL_PACE := data/results/pace.json
 TRIAL_RUNS := runs/trials
+TRIAL_ARGS ?=
 trials: MINUTES = 15
 trials: $(READY)  ## what pays per minute, at equal time: make trials PHOTOS=FOLDER VALIDATION=FILE (some: TRIALS="reference muon")
 	@if [ ! -d "$(PHOTOS)" ]; then echo "make trials PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi
-	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials --add -o $(TRIAL_RESULTS)
+	$(IN_ENV) $(PYTHON) -m ccalib.training.pace "$(PHOTOS)" $(HELD) -o $(TRIAL_PACE) --minutes $(MINUTES) \
+	    $(foreach name,$(TRIALS),"$(name)=$(strip $(TRIAL_$(name)))")
 	$(foreach name,$(TRIALS),$(call trial,$(name),$(TRIAL_RUNS)/$(name)))
 
 define trial
 	@grep -qs '^  "name": "$1"' $(TRIAL_RESULTS) || { { [ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" \
-	    --run $2 $(HELD) $$(if [ -f $2/last.pt ]; then echo --resume; else echo '--minutes $(MINUTES) $(TRIAL_$1)'; fi); } && \
-	    $(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials $2 --add -o $(TRIAL_RESULTS); }
+	    --run $2 $(HELD) $(TRIAL_ARGS) $$(if [ -f $2/last.pt ]; then echo --resume; else \
+	    echo "--steps $$($(PYTHON) -m ccalib.training.pace -o $(TRIAL_PACE) --of $1) $(TRIAL_$1)"; fi); } && \
+	    $(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials $2 --add --pace $(TRIAL_PACE) -o $(TRIAL_RESULTS); }
 
 endef
 

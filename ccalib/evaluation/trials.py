@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from ccalib.errors import CcaError
 from ccalib.evaluation.metrics import bd_rate
 from ccalib.evaluation.summary import percent
 from ccalib.files.coding import write
-from ccalib.training import checkpoint, export
+from ccalib.training import checkpoint, export, pace
 
 
 def read(run: Path) -> dict:
@@ -68,22 +69,38 @@ def kept(output: Path) -> list[dict]:
     raise CcaError(f"{output}: not written by ccalib.evaluation.trials; name another output")
 
 
-def same_machine(rows: list[dict]) -> None:
-    """Equal time compares on one machine only. Raises CcaError where a run is not of this one."""
-    here = export.machine()
-    for row in rows:
-        where = row["command"].partition("  # ")[2].partition(" on ")[2]  # as `export.note_command` writes it
-        if where != here:
-            raise CcaError(
-                f"{row['name']} ran on {where or 'an unknown machine'}; this is {here}. Another makes "
-                "other steps in equal time; begin new results (make trials TRIAL_RESULTS=FILE TRIAL_RUNS=FOLDER)"
-            )
+def paced(row: dict, path: Path) -> dict:
+    """`row` with the minutes and the machine that its steps have by `ccalib.training.pace`, wherever they were taken.
+
+    Raises:
+        CcaError: unknown there, or a run of other steps or options.
+    """
+    found = pace.load(path)
+    known = found["trainings"].get(row["name"])
+    if known is None:
+        raise CcaError(f"{row['name']}: not among the step times in {path}: {', '.join(found['trainings'])}")
+    told = shlex.split(row["command"].partition("  # ")[0])
+    if row["from_steps"] or row["steps"] != known["steps"] or not set(shlex.split(known["options"])) <= set(told):
+        raise CcaError(
+            f"{row['name']}: {row['steps']:,} steps of `{row['command']}`; in {path} it has {known['steps']:,} from "
+            f"the start, with: {known['options'] or 'no other options'}"
+        )
+    minutes = round(known["steps"] * known["seconds"] / 60, 1)
+    return row | {"minutes": minutes, "paced_on": found["hardware"], "seconds_per_step": known["seconds"]}
+
+
+def same_pace(rows: list[dict]) -> None:
+    """Equal time compares on one machine only. Raises CcaError where rows were timed on several, or not at all."""
+    timed = {row.get("paced_on", "none") for row in rows}
+    if len(timed) > 1:
+        raise CcaError("trials: step times of several machines are no equal time: " + "; ".join(sorted(timed)))
 
 
 def table(rows: list[dict]) -> str:
     """Markdown."""
     lines = [
-        f"On {rows[0]['images']} validation photographs, estimated rate; BD-rate against the first, below 0 is better:",
+        f"On {rows[0]['images']} validation photographs, estimated rate; BD-rate against the first, below 0 is better"
+        + (f" (minutes by step times on {timed})" if (timed := rows[0].get("paced_on")) else "") + ":",
         "", "| run | differs in | steps | minutes | BD-rate | z and first group (bpp, middle quality) |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip
@@ -99,22 +116,20 @@ def table(rows: list[dict]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", type=Path, nargs="*", help="folders of finished runs, the reference first")
+    parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs, the reference first")
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON to write")
-    parser.add_argument(
-        "--add", action="store_true", help="keep OUTPUT's other runs; all must be of this machine (no runs: check that)"
-    )
+    parser.add_argument("--add", action="store_true", help="keep OUTPUT's other runs")
+    parser.add_argument("--pace", type=Path, help="minutes and order by this output of ccalib.training.pace")
     args = parser.parse_args(argv)
     try:
         old = kept(args.output) if args.add else []
         new = [read(run) for run in args.runs]
-        if args.add:
-            same_machine(old + new)
-        elif not new:
-            parser.error("which runs?")
-        if not new:
-            return 0
-        rows = compare(list({row["name"]: row for row in old + new}.values()))  # one read anew keeps its place
+        if args.pace:
+            new = [paced(row, args.pace) for row in new]
+        same_pace(old + new)
+        named = {row["name"]: row for row in old + new}  # one read anew keeps its place
+        order = [name for name in (pace.load(args.pace)["trainings"] if args.pace else ()) if name in named]
+        rows = compare([named[name] for name in dict.fromkeys([*order, *named])])
         write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
     except CcaError as error:
         print(f"trials: {error}", file=sys.stderr)

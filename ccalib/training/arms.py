@@ -17,9 +17,7 @@ import dataclasses
 import json
 import math
 import shutil
-import statistics
 import tempfile
-import time
 from pathlib import Path
 
 from ccalib import weights
@@ -31,6 +29,7 @@ from ccalib.training import checkpoint
 from ccalib.training.data import Photos
 from ccalib.training.export import hardware
 from ccalib.training.loop import Settings, Trainer
+from ccalib.training.pace import seconds_per_step
 from ccalib.training.schedule import Plan, plan_for
 
 RULE = (
@@ -176,23 +175,13 @@ def measure_bench(
         minutes: of a plain run, turned into steps; or `steps` at once.
         blocks, block: how many turns of how many steps; medians over the turns count, after one to warm up.
     """
-    times: dict[str, list[float]] = {}
+    trainers = {}
     with tempfile.TemporaryDirectory() as folder:
-        trainers = {}
         for loss in ("plain", "honest", "released"):
             chosen = Settings(**(settings | {"loss": loss, "alpha": 0.2 if loss == "honest" else 0.0}))
             plan = plan_for(10**6, 0, 0.0)
             trainers[loss] = Trainer(Path(folder) / loss, TINY, photos, chosen, plan=plan, progress=False)
-            trainers[loss].objective.train()
-        for turn in range(blocks + 1):
-            for loss, trainer in trainers.items():
-                began = time.perf_counter()
-                for _ in range(block):
-                    trainer._step()
-                    trainer.step += 1
-                if turn:
-                    times.setdefault(loss, []).append((time.perf_counter() - began) / block)
-    seconds = {loss: statistics.median(values) for loss, values in times.items()}
+        seconds = seconds_per_step(trainers, blocks, block)
     if steps is None:
         steps = math.ceil(minutes * 60 / seconds["plain"])
     return Bench(steps, {loss: round(s, 5) for loss, s in seconds.items()}, settings, hardware())

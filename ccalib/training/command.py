@@ -8,8 +8,12 @@ import dataclasses
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ccalib.errors import CcaError
+
+if TYPE_CHECKING:
+    from ccalib.model.presets import Preset
 
 EPILOG = """\
 examples:
@@ -99,6 +103,22 @@ def keep_freed_memory() -> None:
         mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
 
 
+def chosen_settings(args: argparse.Namespace) -> dict:
+    """The settings that the command line names; the others keep their defaults, or the checkpoint's values."""
+    return {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+
+
+def chosen_preset(args: argparse.Namespace, stored: Preset) -> Preset:
+    """`stored`, or the preset that the command line names, with its changes. Raises CcaError."""
+    from ccalib.model.presets import PRESETS
+
+    if args.preset and args.preset not in PRESETS:
+        raise CcaError(f"--preset: one of {', '.join(PRESETS)}, not {args.preset}")
+    preset = PRESETS[args.preset] if args.preset else stored
+    preset = dataclasses.replace(preset, lambdas=tuple(args.lambdas)) if args.lambdas else preset
+    return preset.reshaped(args.shape)
+
+
 def run(args: argparse.Namespace) -> int:
     """Train, export, say what came out."""
     prepare_process(args.threads)
@@ -120,14 +140,9 @@ def run(args: argparse.Namespace) -> int:
         state = from_weights(origin, dataclasses.asdict(Settings(bf16=bf16)))
     else:
         state = checkpoint.load(origin) if origin else None
-    chosen = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
-    plan, minutes = None, args.minutes
-    if args.preset and args.preset not in PRESETS:
-        raise CcaError(f"--preset: one of {', '.join(PRESETS)}, not {args.preset}")
+    chosen, plan, minutes = chosen_settings(args), None, args.minutes
     stored = Preset.from_json(state["preset"]) if state else PRESETS["small"]
-    preset = PRESETS[args.preset] if args.preset else stored
-    preset = dataclasses.replace(preset, lambdas=tuple(args.lambdas)) if args.lambdas else preset
-    preset = preset.reshaped(args.shape)
+    preset = chosen_preset(args, stored)
     if args.resume and preset != stored:
         raise CcaError("--resume goes on with the run's own preset; for another one there is --continue-from")
     if state is not None:

@@ -5,7 +5,7 @@ import pytest
 from ccalib import CcaError
 from ccalib.evaluation import trials
 from ccalib.model.presets import TINY
-from ccalib.training import checkpoint, export
+from ccalib.training import checkpoint
 
 
 def run_of(folder, bpp: float, **settings):
@@ -34,28 +34,47 @@ def test_runs_are_compared_with_the_first(tmp_path):
     assert "| b | lr 0.0005 | 130 | 13 | -10.0 % | 0.110 |" in trials.table([first, second])
 
 
-def here(run):
-    """A run of this machine."""
-    (run / "commands.txt").unlink()
-    export.note_command(run, ["train", "a"], 0, False)
-    return run
+def pace_of(path, seconds: float, machine: str = "an abacus"):
+    """Step times of three trainings of 130 steps each."""
+    one = {"seconds": seconds, "steps": 130, "options": ""}
+    trainings = {"a": one, "b": one | {"options": "b"}, "c": one}
+    path.write_text(json.dumps({"hardware": machine, "minutes": 1.0, "trainings": trainings}))
+    return str(path)
 
 
-def test_runs_of_another_machine_are_not_added(tmp_path, monkeypatch, capsys):
-    a, b = here(run_of(tmp_path / "a", 0.1)), here(run_of(tmp_path / "b", 0.1))
-    arguments = ["-o", str(tmp_path / "x.json"), "--add"]
-    assert trials.main(arguments) == 0 and not (tmp_path / "x.json").exists()  # nothing there yet, nothing to refuse
-    assert trials.main([str(a), *arguments]) == 0
-    monkeypatch.setattr(export, "hardware", lambda: "an abacus")
-    assert trials.main(arguments) == 1 and "this is an abacus" in capsys.readouterr().err
-    assert trials.main([str(b), *arguments]) == 1 and "other steps in equal time" in capsys.readouterr().err
-    assert trials.main([str(a), str(b), "-o", str(tmp_path / "y.json")]) == 0  # compared at other than equal time
-    with pytest.raises(SystemExit):
-        trials.main(arguments[:2])
+def test_minutes_are_those_of_the_step_times(tmp_path, capsys):
+    runs = {name: run_of(tmp_path / name, bpp) for name, bpp in (("a", 0.1), ("b", 0.09), ("c", 0.11), ("d", 0.1))}
+    out, times = tmp_path / "minutes.json", pace_of(tmp_path / "pace.json", 0.5)
+    for name in "cbab":  # in any order: the first of the step times is what the others are compared with
+        assert trials.main([str(runs[name]), "-o", str(out), "--add", "--pace", times]) == 0
+    rows = json.loads(out.read_text())
+    assert [(row["name"], round(row["bd_rate"])) for row in rows] == [("a", 0), ("b", -10), ("c", 10)]
+    assert {row["minutes"] for row in rows} == {1.1} and {row["paced_on"] for row in rows} == {"an abacus"}
+    assert "(minutes by step times on an abacus)" in trials.table(rows)
+
+    before = out.read_bytes()
+    other = pace_of(tmp_path / "other.json", 0.5, "a slide rule")
+    for run, more, why in (
+        ("d", ["--pace", times], "d: not among the step times"),
+        ("a", ["--pace", other], "several machines"),
+        ("a", [], "several machines"),
+        ("b", ["--pace", str(tmp_path / "none.json")], "none.json: cannot be read"),
+    ):
+        words = [str(runs[run]), "-o", str(out), "--add", *more]
+        assert trials.main(words) == 1 and why in capsys.readouterr().err and out.read_bytes() == before
+
+
+@pytest.mark.parametrize("steps, options", [(131, "b"), (130, "--lr 0.5")])
+def test_a_run_of_other_steps_or_options_has_no_step_times(tmp_path, capsys, steps, options):
+    run, times = run_of(tmp_path / "b", 0.1), tmp_path / "pace.json"
+    one = {"seconds": 0.5, "steps": steps, "options": options}
+    times.write_text(json.dumps({"hardware": "x", "minutes": 1.0, "trainings": {"b": one}}))
+    assert trials.main([str(run), "-o", str(tmp_path / "x.json"), "--pace", str(times)]) == 1
+    assert f"in {times} it has {steps} from the start, with: {options}" in capsys.readouterr().err
 
 
 def test_runs_are_added_to_what_is_there(tmp_path, capsys):
-    runs = [here(run_of(tmp_path / name, bpp)) for name, bpp in (("a", 0.1), ("b", 0.09), ("c", 0.11))]
+    runs = [run_of(tmp_path / name, bpp) for name, bpp in (("a", 0.1), ("b", 0.09), ("c", 0.11))]
     out = tmp_path / "trials.json"
     for run in (*runs, runs[1]):
         assert trials.main([str(run), "-o", str(out), "--add"]) == 0
