@@ -123,20 +123,27 @@ weak: $(READY)  ## the ablation's runs with a weak entropy model, on their own p
 	$(IN_ENV) $(PYTHON) -m ccalib ablation 'weak-*' --photos "$(PHOTOS)" $(HELD) --results data/results/ablation_weak \
 	    --runs runs/weak --keep runs/weak/kept $(if $(wildcard data/results/ablation_weak/plan.json),,--steps 3000 --settings '{"bf16": false}')
 
-# Each command goes on where it stopped, so the whole does. Its own figures: one thread each, equal time (see the results).
-ARM_honest := --alpha 0.05 --alpha-fall 0.7
+# Each command goes on where it stopped, so the whole does. Equal time: as many steps as fit by step times that are measured first.
+ARMS := plain honest released
+ARM_plain := --loss plain --batch 4 --crop 192
+ARM_honest := --loss honest --alpha 0.05 --alpha-fall 0.7 --batch 4 --crop 192
+ARM_released := --loss released --batch 4 --crop 192
 ARM_RESULTS := data/results/arms
+ARM_RUNS := runs/arms
+ARM_ARGS ?=
 arms: MINUTES = 60
 arms: FROM = data/weights/small.safetensors
 arms: $(READY)  ## train `small` (or FROM=FILE) on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
 	@mkdir -p $(ARM_RESULTS)
-	$(foreach loss,plain honest released,$(call arm,$(loss),runs/arms/$(loss)))
-	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials runs/arms/plain runs/arms/honest runs/arms/released -o $(ARM_RESULTS)/trials.json
+	$(IN_ENV) $(PYTHON) -m ccalib.training.pace "$(PHOTOS)" $(HELD) -o $(ARM_RESULTS)/pace.json --minutes $(MINUTES) \
+	    $(foreach loss,$(ARMS),"$(loss)=$(ARM_$(loss))")
+	$(foreach loss,$(ARMS),$(call arm,$(loss),$(ARM_RUNS)/$(loss)))
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials $(addprefix $(ARM_RUNS)/,$(ARMS)) --pace $(ARM_RESULTS)/pace.json -o $(ARM_RESULTS)/trials.json
 
 define arm
-	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $$(if [ -f $2/last.pt ]; \
-	    then echo --resume; else echo --continue-from $(FROM) --loss $1 $(ARM_$1) --batch 4 --crop 192 \
-	    --minutes $(MINUTES); fi)
+	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $(ARM_ARGS) \
+	    $$(if [ -f $2/last.pt ]; then echo --resume; else echo "--continue-from $(FROM) $(ARM_$1) \
+	    --steps $$($(PYTHON) -m ccalib.training.pace -o $(ARM_RESULTS)/pace.json --of $1)"; fi)
 	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
 	    --steps 8000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
 	$(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \

@@ -70,7 +70,7 @@ def kept(output: Path) -> list[dict]:
 
 
 def paced(row: dict, path: Path) -> dict:
-    """`row` with the minutes and the machine that its steps have by `ccalib.training.pace`, wherever they were taken.
+    """`row` with the minutes that its own steps have by `ccalib.training.pace`, and the machine that this holds for.
 
     Raises:
         CcaError: unknown there, or a run of other steps or options.
@@ -80,13 +80,14 @@ def paced(row: dict, path: Path) -> dict:
     if known is None:
         raise CcaError(f"{row['name']}: not among the step times in {path}: {', '.join(found['trainings'])}")
     told = shlex.split(row["command"].partition("  # ")[0])
-    if row["from_steps"] or row["steps"] != known["steps"] or not set(shlex.split(known["options"])) <= set(told):
+    own = row["steps"] - row["from_steps"]
+    if own != known["steps"] or not set(shlex.split(known["options"])) <= set(told):
         raise CcaError(
-            f"{row['name']}: {row['steps']:,} steps of `{row['command']}`; in {path} it has {known['steps']:,} from "
-            f"the start, with: {known['options'] or 'no other options'}"
+            f"{row['name']}: {own:,} steps of `{row['command']}`; in {path} it has {known['steps']:,}, with: "
+            f"{known['options'] or 'no other options'}"
         )
-    minutes = round(known["steps"] * known["seconds"] / 60, 1)
-    return row | {"minutes": minutes, "paced_on": found["hardware"], "seconds_per_step": known["seconds"]}
+    minutes = row["from_minutes"] + known["steps"] * known["seconds"] / 60
+    return row | {"minutes": round(minutes, 1), "paced_on": found["hardware"], "seconds_per_step": known["seconds"]}
 
 
 def same_pace(rows: list[dict]) -> None:

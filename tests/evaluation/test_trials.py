@@ -70,7 +70,15 @@ def test_a_run_of_other_steps_or_options_has_no_step_times(tmp_path, capsys, ste
     one = {"seconds": 0.5, "steps": steps, "options": options}
     times.write_text(json.dumps({"hardware": "x", "minutes": 1.0, "trainings": {"b": one}}))
     assert trials.main([str(run), "-o", str(tmp_path / "x.json"), "--pace", str(times)]) == 1
-    assert f"in {times} it has {steps} from the start, with: {options}" in capsys.readouterr().err
+    assert f"in {times} it has {steps}, with: {options}" in capsys.readouterr().err
+
+
+def test_steps_of_what_a_run_went_on_from_have_the_clock_s_minutes(tmp_path):
+    run, times = run_of(tmp_path / "b", 0.1), tmp_path / "pace.json"
+    (run / "commands.txt").write_text("ccalib train b  # from step 110 on a machine\n")
+    times.write_text(json.dumps({"hardware": "x", "minutes": 1.0, "trainings": {
+        "b": {"seconds": 6.0, "steps": 20, "options": ""}}}))  # fmt: skip
+    assert trials.paced(trials.read(run), times)["minutes"] == 11.0 + 2.0
 
 
 def test_runs_are_added_to_what_is_there(tmp_path, capsys):
