@@ -125,9 +125,10 @@ weak: $(READY)  ## the ablation's runs with a weak entropy model, on their own p
 
 # Each command goes on where it stopped, so the whole does. Equal time: as many steps as fit by step times that are measured first.
 ARMS := plain honest released
-ARM_plain := --loss plain --batch 4 --crop 192
-ARM_honest := --loss honest --alpha 0.05 --alpha-fall 0.7 --batch 4 --crop 192
-ARM_released := --loss released --batch 4 --crop 192
+ARM_PHASE := --batch 4 --crop 192
+ARM_plain := --loss plain $(ARM_PHASE)
+ARM_honest := --loss honest --alpha 0.05 --alpha-fall 0.7 $(ARM_PHASE)
+ARM_released := --loss released $(ARM_PHASE)
 ARM_RESULTS := data/results/arms
 ARM_RUNS := runs/arms
 ARM_ARGS ?=

@@ -69,13 +69,12 @@ def kept(output: Path) -> list[dict]:
     raise CcaError(f"{output}: not written by ccalib.evaluation.trials; name another output")
 
 
-def paced(row: dict, path: Path) -> dict:
-    """`row` with the minutes that its own steps have by `ccalib.training.pace`, and the machine that this holds for.
+def paced(row: dict, found: dict, path: Path) -> dict:
+    """`row` with the minutes that its own steps have by `found`, which is `pace.load(path)`, and the machine of those.
 
     Raises:
         CcaError: unknown there, or a run of other steps or options.
     """
-    found = pace.load(path)
     known = found["trainings"].get(row["name"])
     if known is None:
         raise CcaError(f"{row['name']}: not among the step times in {path}: {', '.join(found['trainings'])}")
@@ -125,11 +124,12 @@ def main(argv: list[str] | None = None) -> int:
     try:
         old = kept(args.output) if args.add else []
         new = [read(run) for run in args.runs]
-        if args.pace:
-            new = [paced(row, args.pace) for row in new]
+        times = pace.load(args.pace) if args.pace else None
+        if times:
+            new = [paced(row, times, args.pace) for row in new]
         same_pace(old + new)
         named = {row["name"]: row for row in old + new}  # one read anew keeps its place
-        order = [name for name in (pace.load(args.pace)["trainings"] if args.pace else ()) if name in named]
+        order = [name for name in (times["trainings"] if times else ()) if name in named]
         rows = compare([named[name] for name in dict.fromkeys([*order, *named])])
         write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
     except CcaError as error:

@@ -108,6 +108,13 @@ def chosen_settings(args: argparse.Namespace) -> dict:
     return {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
 
 
+def wants_bf16(args: argparse.Namespace) -> bool:
+    """Whether the transforms of a new training are in bfloat16: as the command line says, or as the processor can."""
+    from ccalib.model.layers import has_bf16
+
+    return has_bf16() if args.bf16 == "auto" else args.bf16 == "on"
+
+
 def chosen_preset(args: argparse.Namespace, stored: Preset) -> Preset:
     """`stored`, or the preset that the command line names, with its changes. Raises CcaError."""
     from ccalib.model.presets import PRESETS
@@ -123,7 +130,6 @@ def run(args: argparse.Namespace) -> int:
     """Train, export, say what came out."""
     prepare_process(args.threads)
     from ccalib import weights
-    from ccalib.model.layers import has_bf16
     from ccalib.model.presets import PRESETS, Preset
     from ccalib.training import checkpoint, export
     from ccalib.training.adapt import adapt
@@ -135,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
     origin = args.run / "last.pt" if args.resume else args.continue_from or args.decay_from
     if not args.resume and (args.run / "last.pt").exists():
         raise CcaError(f"{args.run}: holds a run already; add --resume to go on, or choose another --run")
-    bf16 = has_bf16() if args.bf16 == "auto" else args.bf16 == "on"
+    bf16 = wants_bf16(args)
     if origin and origin.suffix == weights.SUFFIX:
         state = from_weights(origin, dataclasses.asdict(Settings(bf16=bf16)))
     else:

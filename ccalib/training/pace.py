@@ -24,7 +24,6 @@ from tqdm import tqdm
 
 from ccalib.errors import CcaError
 from ccalib.files.coding import write
-from ccalib.model.layers import has_bf16
 from ccalib.model.presets import PRESETS
 from ccalib.training import command, export
 from ccalib.training.data import load_photos, split
@@ -74,6 +73,7 @@ def measure(args: argparse.Namespace, options: dict[str, str]) -> dict[str, floa
     Raises:
         CcaError: options that `ccalib train` wouldn't take.
     """
+    command.prepare_process(None)
     parser = argparse.ArgumentParser(exit_on_error=False)
     command.add_arguments(parser)
     train, _ = split(args.photos, args.validation)
@@ -86,7 +86,7 @@ def measure(args: argparse.Namespace, options: dict[str, str]) -> dict[str, floa
                 raise CcaError(f"{name}: {error}") from error
             if rest:
                 raise CcaError(f"{name}: ccalib train has no {' '.join(rest)}")
-            settings = Settings(bf16=has_bf16(), **command.chosen_settings(chosen))
+            settings = Settings(bf16=command.wants_bf16(chosen), **command.chosen_settings(chosen))
             preset, plan = command.chosen_preset(chosen, PRESETS["small"]), plan_for(10**6, 0, 0.0)
             works[name] = (preset, dataclasses.replace(settings, **dict.fromkeys(SAME_WORK, 0)))
             if works[name] not in trainers:
@@ -117,7 +117,6 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--validation", type=Path, help="list of names to hold out (default: one photograph in 16)")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs")
     args = parser.parse_intermixed_args(argv)
-    command.prepare_process(None)
     try:
         if args.of:
             return _steps(args)

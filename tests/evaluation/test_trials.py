@@ -5,7 +5,7 @@ import pytest
 from ccalib import CcaError
 from ccalib.evaluation import trials
 from ccalib.model.presets import TINY
-from ccalib.training import checkpoint
+from ccalib.training import checkpoint, pace
 
 
 def run_of(folder, bpp: float, **settings):
@@ -78,7 +78,7 @@ def test_steps_of_what_a_run_went_on_from_have_the_clock_s_minutes(tmp_path):
     (run / "commands.txt").write_text("ccalib train b  # from step 110 on a machine\n")
     times.write_text(json.dumps({"hardware": "x", "minutes": 1.0, "trainings": {
         "b": {"seconds": 6.0, "steps": 20, "options": ""}}}))  # fmt: skip
-    assert trials.paced(trials.read(run), times)["minutes"] == 11.0 + 2.0
+    assert trials.paced(trials.read(run), pace.load(times), times)["minutes"] == 11.0 + 2.0
 
 
 def test_runs_are_added_to_what_is_there(tmp_path, capsys):
