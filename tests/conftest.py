@@ -20,9 +20,9 @@ np.finfo(np.float32), np.finfo(np.float64)  # before anything flushes denormals
 start.PATCHES, start.BLOCKS = start.PATCHES // 5, start.BLOCKS // 5  # a second instead of five, each time
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def denormals():
-    """Training flushes denormals in its process; the tests after it get them back."""
+    """Whatever trains or times a step flushes denormals in its process; the tests after it get them back."""
     yield
     torch.set_flush_denormal(False)
 

@@ -28,11 +28,9 @@ BENCH = Bench(4, {"plain": 0.1, "honest": 0.15, "released": 0.2}, SMALL_STEPS, "
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    """KLTs from few patches; and denormals back after training."""
+    """KLTs from few patches."""
     monkeypatch.setattr(start, "PATCHES", 1500)
     monkeypatch.setattr(start, "BLOCKS", 400)
-    yield
-    torch.set_flush_denormal(False)
 
 
 @pytest.fixture(scope="module")

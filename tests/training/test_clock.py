@@ -42,7 +42,7 @@ def test_other_work_counts_whole(wait):
     assert clock.step() == pytest.approx(62)
 
 
-def test_the_logged_speed_is_that_of_the_steps_with_validations_between(wait, photos, tmp_path, denormals):
+def test_the_logged_speed_is_that_of_the_steps_with_validations_between(wait, photos, tmp_path):
     settings = Settings(batch=1, crop=64, warmup=1, log_every=4, validate_minutes=0.05)
     trainer = Trainer(tmp_path, TINY, photos, settings, plan=plan_for(8, 1, 0), progress=False)
     step, trainer._validate = trainer._step, lambda log: wait(100.0)  # after steps 2, 4, 6, 8

@@ -25,9 +25,6 @@ COMMAND = ["train", str(DATA / "images"), "--preset", "tiny", "--batch", "2", "-
 COMMAND += ["--log-every", "1", "--quiet"]
 
 
-pytestmark = pytest.mark.usefixtures("denormals")
-
-
 def make(photos, run: Path, settings=FAST, steps=8, **options) -> Trainer:
     return Trainer(run, TINY, photos, settings, plan=plan_for(steps, 2, 0.25), progress=False, **options)
 
