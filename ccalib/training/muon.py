@@ -1,10 +1,18 @@
-"""Muon for convolutions: torch's optimizer, which wants matrices, on the matrices that convolutions are.
+"""Muon for convolutions, each taken as the matrix that it is.
 
 Muon (Jordan et al., 2024) steps along the nearest orthogonal matrix of the averaged gradient, so that every direction
-of a layer learns equally fast.
+of a layer learns equally fast:
+
+    average ← 0.95 average + 0.05 gradient
+    weight  ← weight - rate · 0.2 √max(rows, columns) · orthogonal(0.05 gradient + 0.95 average)
+
+`torch.optim.Muon` takes nothing but matrices, and iterates in bfloat16: on a processor that has none, a step of `small`
+takes ten times as long as with Adam. So these lines are our own, in the precision of the gradient.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +29,21 @@ def is_matrix(p: nn.Parameter) -> bool:
     return p.ndim == 4 and min(p.shape[:2]) > 3
 
 
+def orthogonal(gradient: Tensor, steps: int = 5) -> Tensor:
+    """Nearly the nearest orthogonal matrix of o×n: its singular vectors, with values between about 0.7 and 1.2.
+
+    Each step of this Newton-Schulz iteration takes a singular value s to 3.4445 s - 4.775 s³ + 2.0315 s⁵, which lifts
+    small ones quickly and never settles at 1. A matrix of zeros stays one.
+    """
+    tall = gradient.shape[0] > gradient.shape[1]
+    x = gradient.T if tall else gradient  # the smaller side first: the products are as small as they can be
+    x = x / x.norm().clamp(min=1e-7)
+    for _ in range(steps):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.775 * square + 2.0315 * square @ square) @ x
+    return x.T if tall else x
+
+
 class ConvMuon(torch.optim.Optimizer):
     """Muon over four-dimensional weights; the learning rate means what Adam's means (root mean square of a step)."""
 
@@ -30,19 +53,16 @@ class ConvMuon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure=None) -> None:
         for group in self.param_groups:
-            weights, grads, buffers = [], [], []
+            momentum = group["momentum"]
             for p in group["params"]:
                 if p.grad is None:
                     continue
                 state = self.state[p]
                 if "momentum_buffer" not in state:
                     state["momentum_buffer"] = torch.zeros_like(p)
-                weights.append(matrix(p))
                 same = p.grad.stride() == p.stride()
-                grads.append(matrix(p.grad if same else p.grad.to(memory_format=torch.channels_last)))
-                buffers.append(matrix(state["momentum_buffer"]))
-            torch.optim._muon.muon(
-                weights, grads, buffers, lr=group["lr"], weight_decay=0.0, momentum=group["momentum"], nesterov=True,
-                ns_coefficients=(3.4445, -4.7750, 2.0315), eps=1e-7, ns_steps=5, adjust_lr_fn="match_rms_adamw",
-                has_complex=False,
-            )
+                weight, average = matrix(p), matrix(state["momentum_buffer"])
+                gradient = matrix(p.grad if same else p.grad.to(memory_format=torch.channels_last))
+                average.lerp_(gradient, 1 - momentum)
+                size = 0.2 * math.sqrt(max(weight.shape))
+                weight.sub_(orthogonal(gradient.lerp(average, momentum)), alpha=group["lr"] * size)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from ccalib.training.muon import ConvMuon, is_matrix, matrix
+from ccalib.training.muon import ConvMuon, is_matrix, matrix, orthogonal
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -47,3 +47,34 @@ def test_layouts_agree():
         ConvMuon([weight], lr=1e-2).step()
         results.append(weight.detach())
     assert torch.allclose(*results, atol=1e-4)
+
+
+@pytest.mark.parametrize("shape", [(16, 288), (64, 16), (24, 24)])
+def test_singular_vectors_stay_and_their_values_come_near_1(shape):
+    torch.manual_seed(1)
+    gradient = 1e-3 * torch.randn(shape)
+    left, values, right = torch.linalg.svd(gradient, full_matrices=False)
+    turned = left.T @ orthogonal(gradient) @ right.T
+    assert torch.allclose(turned, turned.diag().diag(), atol=1e-4)
+    large = values > 0.02 * values.square().sum().sqrt()  # the smallest of a square matrix need more steps
+    assert large.sum() > 0.9 * len(values) and turned.diag()[large].min() > 0.6 and turned.diag().max() < 1.3
+    assert torch.allclose(orthogonal(1000 * gradient), orthogonal(gradient), atol=1e-5)  # of whatever size
+    assert not orthogonal(torch.zeros(shape)).any()
+
+
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="torch has it since 2.9")
+def test_steps_are_those_of_torch_on_matrices():
+    torch.manual_seed(2)
+    start = torch.randn(12, 40)
+    ours, theirs = nn.Parameter(start[:, :, None, None].clone()), nn.Parameter(start.clone())
+    optimizers = [
+        ConvMuon([ours], lr=1e-2),
+        torch.optim.Muon([theirs], lr=1e-2, weight_decay=0.0, adjust_lr_fn="match_rms_adamw"),
+    ]
+    for _ in range(4):
+        theirs.grad = torch.randn(12, 40)
+        ours.grad = theirs.grad[:, :, None, None].clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    moved, asked = matrix(ours.detach()) - start, theirs.detach() - start
+    assert (moved - asked).norm() < 0.03 * asked.norm()  # theirs are in bfloat16
