@@ -41,8 +41,9 @@ from ccalib.model.codec import Codec
 from ccalib.model.presets import SMALL
 from ccalib.training.data import load_photos
 from ccalib.training.export import hardware
-from ccalib.training.loop import Settings, Trainer
+from ccalib.training.loop import Trainer
 from ccalib.training.schedule import Plan
+from ccalib.training.settings import Settings
 
 HUGE = (4000, 3000)
 SIZES = ((384, 256), KODAK_SIZE, (1536, 1024), (2048, 1536), HUGE)

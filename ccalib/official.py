@@ -51,7 +51,7 @@ def load(source: str | Path | dict, exact: bool = False) -> Codec:
     entropy model is among them, it is the codec's `auxiliary`; a checkpoint without one gives a codec without.
 
     Args:
-        exact: run the entropy path in exact arithmetic (DESIGN 6): the same symbols on every machine, for more time.
+        exact: run the entropy path in exact arithmetic (lesson 02): the same symbols on every machine, for more time.
             Once stored, its weights have another fingerprint, so that neither kind of decoder reads the other's files.
     Raises:
         CcaError: no such file, not a checkpoint, a name that is missing or unknown, a wrong shape, a value that isn't

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import fcntl
 import fnmatch
 import json
 import shutil
 import sys
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from ccalib.errors import CcaError
+from ccalib.files.lock import changing, held
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EPILOG = """\
@@ -61,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
     chosen = [r for r in TABLE if any(fnmatch.fnmatch(r.name, pattern) for pattern in args.names)]
     if not chosen:
         raise CcaError(f"{' '.join(args.names)}: no such run; the names are: {', '.join(r.name for r in TABLE)}")
+    if not isinstance(args.settings or {}, dict):
+        raise CcaError(f"--settings: a JSON object, {{\"lr\": 0.001}}, not {json.dumps(args.settings)}")
     plan = args.results / "plan.json"
     bench = Bench.load(plan) if plan.exists() else None
     if bench is not None:
@@ -74,8 +75,10 @@ def run(args: argparse.Namespace) -> int:
         _check_new(args)
     place = _place(args, bench)
     if bench is None:
-        bench = _new_bench(args, place)
-        bench.save(plan)
+        with changing(plan):  # two that begin together: the second takes the plan of the first
+            bench = Bench.load(plan) if plan.exists() else _new_bench(args, place)
+            bench.save(plan)
+        _same(args, bench, plan)
     try:
         (_rule if args.rulers else _train)(chosen, bench, place, args.keep)
     except (Stopped, Interrupted) as stopped:
@@ -98,7 +101,7 @@ def _place(args: argparse.Namespace, bench):
     from ccalib import images
     from ccalib.evaluation.ablation_runs import Place
     from ccalib.evaluation.ruler_command import load_sets
-    from ccalib.training.loop import Settings
+    from ccalib.training.settings import Settings
 
     crop = (args.settings or (bench.settings if bench else {})).get("crop", Settings().crop)
     photos, validation = load_sets(args.photos, args.validation, args.cache, crop, not args.quiet)
@@ -107,7 +110,7 @@ def _place(args: argparse.Namespace, bench):
 
 def _check_new(args: argparse.Namespace) -> None:
     """Raises CcaError: options from which no plan can be made."""
-    from ccalib.training.loop import Settings
+    from ccalib.training.settings import Settings
 
     if args.minutes is None and args.steps is None:
         raise CcaError("how long? give --minutes of a plain run, or --steps")
@@ -115,6 +118,7 @@ def _check_new(args: argparse.Namespace) -> None:
     unknown = sorted((args.settings or {}).keys() - allowed)
     if unknown:
         raise CcaError(f"--settings: from {', '.join(sorted(allowed))}, not {unknown[0]}")
+    Settings(**(args.settings or {})).check()
 
 
 def _new_bench(args: argparse.Namespace, place):
@@ -141,19 +145,6 @@ def load_results(bench, results: Path) -> tuple[dict[str, dict], float | None]:
         late = {r.name: stored(results, r, bench, alpha) for r in TABLE if r.waits}
         found |= {name: result for name, result in late.items() if result}
     return {r.name: found[r.name] for r in TABLE if r.name in found}, alpha
-
-
-@contextmanager
-def held(folder: Path):
-    """Whether this process now holds a run's folder; the hold ends with the process, however it ends."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
 
 
 def _train(chosen: list, bench, place, keep: Path) -> None:
@@ -211,6 +202,9 @@ def _summarize(bench, results: Path) -> None:
     found, _ = load_results(bench, results)
     paths = {r.name: results / f"{r.name}.rulers.json" for r in RULED}
     ruled = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    stale = [n for n, rulers in ruled.items() if n in found and rulers["fingerprint"] != found[n]["fingerprint"]]
+    if stale:
+        raise CcaError(f"{paths[stale[0]]}: of other weights than {stale[0]}.json; remove it, and its .track.json")
     summary = summarize(found, ruled, bench)
     write(results.with_suffix(".json"), (json.dumps(summary, separators=(",", ":")) + "\n").encode())
     print(report(summary))

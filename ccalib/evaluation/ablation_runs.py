@@ -24,7 +24,7 @@ from ccalib.training.arms import Bench, Run, train_run
 from ccalib.training.data import Photos
 from ccalib.training.export import hardware
 from ccalib.training.fit import Fit, Fitter
-from ccalib.training.loop import Settings
+from ccalib.training.settings import Settings
 from ccalib.training.validate import middle, validate
 
 REAL = 16  # validation photographs that files are written of, and that rulers are read on

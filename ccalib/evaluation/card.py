@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from pathlib import Path
 
 from PIL import Image
@@ -17,20 +18,22 @@ from ccalib.errors import CcaError
 from ccalib.evaluation import complexity, trials
 from ccalib.evaluation.jpeg import jpeg_of_size
 from ccalib.evaluation.metrics import bd_rate, psnr
-from ccalib.evaluation.summary import overlap, percent, report, summarize
+from ccalib.evaluation.summary import OURS, overlap, percent, report, summarize
 from ccalib.files.coding import decode, encode, write
 from ccalib.model.codec import Codec
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+OF_OLD = "(Of the course's first weeks: another shape and other λ. The runs are gone, and the table stays as it was.)"
 MARKS = "<!-- {} by `make card` -->"
 
 
 def card(
     path: Path, result: dict | None, title: str, costs: dict | None = None, compared: list[dict] | None = None,
-    minutes: list[dict] | None = None,
+    minutes: list[dict] | None = None, effort: dict | None = None, trained: dict | None = None,
 ) -> str:  # fmt: skip
     """Markdown: data, minutes, hardware, commands, cost, validation, and the figures of `ccalib evaluate`, of
-    `ccalib.evaluation.complexity` and of `ccalib.evaluation.trials`: long ones, and those of equal time."""
+    `ccalib.evaluation.complexity`, of `ccalib.evaluation.trials` (long ones, and those of equal time), of
+    `ccalib.evaluation.effort` and of `ccalib ablation`."""
     meta = weights.metadata(path)
     facts, codec = json.loads(meta["card"]), weights.load(path)
     kmac = complexity.kmac_per_pixel(Codec(codec.preset))
@@ -52,6 +55,8 @@ def card(
         *(f"      {command}" for command in facts["commands"]),
         "",
     ]
+    if path.with_name("history.md").exists():
+        lines += ["What they don't say (corrected minutes, a changed shape) is in [history.md](history.md).", ""]
     log = path.with_suffix(".log.jsonl")
     entries = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
     validations = [e for e in entries if e["kind"] == "validation"]
@@ -70,14 +75,62 @@ def card(
         lines += ["", *fall(validations)]
     if result is not None:
         lines += [f"By real file bytes ({title}):", "", "```", report(result), "```", ""]
+    if effort is not None:
+        lines += ["## Search in the encoder (`ccalib encode --effort`)", "", *efforts(effort), ""]
+    if trained is not None:
+        lines += ["## Does the CCA loss help? (`make ablation`, lesson 05)", "", *helps(trained), ""]
     if costs is not None:
         lines += ["## Cost", "", complexity.table(costs), ""]
     if compared is not None:
-        lines += ["## What decided the recipe", "", trials.table(compared), ""]
+        lines += ["## What decided the recipe", "", OF_OLD, "", trials.table(compared), ""]
     if minutes is not None:
         title = "## What pays per minute: trainings of equal time (`make trials`)"
         lines += [title, "", trials.table(minutes), ""]
     return "\n".join(lines)
+
+
+def efforts(result: dict) -> list[str]:
+    """A table of the steps of search: BD-rate against none, and times the encoder's seconds; of `effort.json`."""
+    seconds = {name: sum(p["encode_s"] for p in curve) for name, curve in result["curves"].items()}
+    lines = [f"On {len(result['images'])} middles of {result['set']} photographs, real file bytes, against none:", "",
+             "| steps | BD-rate | encoding takes |", "|---|---|---|"]  # fmt: skip
+    for name, entries in result["bd_rate_refined"].items():
+        steps, times = result["settings"][name]["effort"], seconds[name] / seconds[OURS]
+        lines.append(f"| {steps} | {_mean(entries[OURS])} | {times:.0f} times as long |")
+    return lines
+
+
+def helps(summary: dict) -> list[str]:
+    """What the ablation says of each loss at the paper's grouping: BD-rate against plain, with its interval."""
+    lines = [f"Preset `tiny`, {summary['steps']:,} steps a run, pairs of the same seed. {summary['rule']}", "",
+             "| loss | at | rate | BD-rate against plain | 95 % interval | n | claimed |",
+             "|---|---|---|---|---|---|---|"]  # fmt: skip
+    for c in _of_the_loss(summary):
+        cells = (c["arm"], c["at"], c["rate"], percent(c["mean"]), _interval(c), str(c["n"]), _effect(c))
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+def answer(summary: dict) -> str:
+    """The same in a sentence, at equal steps and by real file bytes."""
+    found = [c for c in _of_the_loss(summary) if c["at"] == "equal steps" and c["rate"] == "files"]
+    each = (f"{c['arm']} {percent(c['mean'])} ({_interval(c)}: {_effect(c)})" for c in found)
+    return (f"Does the paper's loss help a codec of this size? BD-rate against plain R + λD, preset `tiny`, "
+            f"{found[0]['n']} pairs of the same seed, equal steps, mean and 95 % interval: {'; '.join(each)}. Lesson "
+            "05 has the rest: equal time, the reasons, and what moves between groups.")  # fmt: skip
+
+
+def _of_the_loss(summary: dict) -> list[dict]:
+    pairs = [c for c in summary["comparisons"] if (c["family"], c["against"]) == ("k1.7", "k1.7-plain")]
+    return [c for c in pairs if c["low"] is not None and c["arm"] != "longer"]
+
+
+def _interval(c: dict) -> str:
+    return f"{c['low']:+.1f} to {c['high']:+.1f} %"
+
+
+def _effect(c: dict) -> str:
+    return "no effect claimed" if not c["claimed"] else "worse" if c["mean"] > 0 else "better"
 
 
 def fall(validations: list[dict], most: int = 12) -> list[str]:
@@ -155,15 +208,37 @@ def _mean(entry: dict) -> str:
     return percent(entry["mean_curves"] and entry["mean_curves"]["percent"])
 
 
-def main() -> None:
+def same_weights(path: Path, results: Path, result: dict) -> None:
+    """Raises CcaError: results of `ccalib evaluate` that are of other weights than those at `path`."""
+    of, own = result["settings"][OURS]["fingerprint"], weights.metadata(path)["fingerprint"]
+    if of != own:
+        raise CcaError(f"{results}: of weights {of}, and {path.name} is {own}: measure them (--again) before the card")
+
+
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
     parser.add_argument("results", type=Path)
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    try:
+        _rewrite(args)
+    except CcaError as error:
+        print(f"card: {error}", file=sys.stderr)
+        return 1
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        print(f"card: {args.results}, or a file beside it, is no such result ({error!r})", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _rewrite(args: argparse.Namespace) -> None:
     path, result = weights.find(args.model), json.loads(args.results.read_text())
+    same_weights(path, args.results, result)
     summarize(result)  # by what the package knows now
-    others = [args.results.with_name(f"{name}.json") for name in ("complexity", "trials", "minutes")]
+    others = [args.results.with_name(f"{n}.json") for n in ("complexity", "trials", "minutes", "effort", "ablation")]
     known = [json.loads(other.read_text()) if other.exists() else None for other in others]
+    if known[3]:
+        same_weights(path, others[3], known[3])
     write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", *known).encode())
     thread = json.loads((ROOT / "data/images/thread.json").read_text())["file"]
     caption = picture(
@@ -171,8 +246,10 @@ def main() -> None:
     )
     fill(ROOT / "README.md", "picture", caption)
     fill(ROOT / "README.md", "results", table(result))
+    if known[4]:
+        fill(ROOT / "README.md", "answer", answer(known[4]))
     print(caption, table(result), sep="\n")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Other codecs, through Pillow and its plugins, at their best settings (DESIGN 8). Each makes bytes at a quality.
+"""Other codecs, through Pillow and its plugins, at their best settings (lesson 08). Each makes bytes at a quality.
 
 "Best" was chosen by PSNR on photographs of the validation set; each choice's figure stands beside it.
 """

@@ -8,6 +8,7 @@ It is `ccalib evaluate --effort` on a folder of PNGs made for it; stop it at any
 from __future__ import annotations
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 
@@ -48,7 +49,7 @@ def table(result: dict) -> str:
     return f"{len(result['images'])} images, load average {result['load']}\n{style.aligned(rows)}"
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path, help="folder of the photographs")
     parser.add_argument("--validation", type=Path, default=ROOT / "data/weights/validation.txt", help="their names")
@@ -58,18 +59,27 @@ def main() -> None:
     parser.add_argument("--qualities", type=float, nargs="+", default=[0, 2, 4, 6])
     parser.add_argument("--count", type=int, default=8, help="photographs")
     parser.add_argument("--again", action="store_true", help="measure anew what was measured with other weights")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
+    try:
+        print(table(measure(args)))
+    except CcaError as error:
+        print(f"effort: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def measure(args: argparse.Namespace) -> dict:
+    """Raises CcaError."""
     names = [file.name for file in split(args.photos, args.validation)[1]]
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "validation"
         folder.mkdir()
         crops(args.photos, names, args.count, folder)
         qualities = [float(q) for q in args.qualities]
-        result = evaluate(
+        return evaluate(
             folder, args.output, args.model, [], qualities, again=args.again, peak_memory=False, efforts=args.efforts
         )
-    print(table(result))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -146,7 +146,9 @@ def _measure_all(
                 for file, picture in pictures.items():
                     if file not in rows:
                         rows[file] = _row(name, quality, picture, codec, own.get(name, 0))
-                        result["hardware_of"][name] = result["hardware"]
+                        machines = result["hardware_of"].setdefault(name, result["hardware"])
+                        if result["hardware"] not in machines.split("; then "):  # stopped there, continued here
+                            result["hardware_of"][name] = f"{machines}; then {result['hardware']}"
                         if time.monotonic() - saved > SAVE_SECONDS:
                             save(output, result)
                             saved = time.monotonic()

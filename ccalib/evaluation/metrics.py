@@ -44,13 +44,17 @@ def bd_rate(anchor: list[tuple[float, float]], test: list[tuple[float, float]]) 
     Returns:
         `percent`, and the overlap in dB that it is measured over, `low` and `high`.
     Raises:
-        CcaError: too few points, or no overlap.
+        CcaError: too few points, no overlap, equal qualities, or rates or dB that are none (infinite).
     """
     curves = []
     for name, points in (("anchor", anchor), ("test", test)):
         rising = sorted(points, key=lambda p: p[1])
         if len(rising) < 4:
             raise CcaError(f"BD-rate: {name}: {len(rising)} points; at least four are needed")
+        if not all(0 < p[0] < math.inf and math.isfinite(p[1]) for p in rising):
+            raise CcaError(f"BD-rate: {name}: rates have to be above 0, and dB finite (an image without any error?)")
+        if len({p[1] for p in rising}) < len(rising):
+            raise CcaError(f"BD-rate: {name}: two points of equal quality")
         curves.append(([p[0] for p in rising], [p[1] for p in rising]))
     (rate_a, db_a), (rate_t, db_t) = curves
     low, high = max(db_a[0], db_t[0]), min(db_a[-1], db_t[-1])

@@ -112,8 +112,10 @@ def results(output: Path, name: str, codec: Codec, rulers: Rulers, folders: list
     }  # fmt: skip
     head = json.loads(json.dumps(head))
     try:
-        earlier = json.loads(output.read_text()) if output.exists() else {}
-    except ValueError as error:
+        earlier = json.loads(output.read_text()) if output.exists() else head | {"sets": {}}
+        if not (isinstance(earlier, dict) and {"sets", "codec", "card", "ruler"} <= earlier.keys()):
+            raise ValueError
+    except (OSError, ValueError) as error:
         raise CcaError(f"{output}: not results of `ccalib rulers`; name another output") from error
     same = all(earlier.get(key) == head[key] for key in ("codec", "card", "ruler"))
     result = head | {"sets": earlier["sets"] if same else {}}

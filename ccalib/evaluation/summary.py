@@ -57,8 +57,13 @@ def summarize(result: dict) -> None:
     result["sourced"] = {"bd_rate_psnr": of.pop(OURS), "bd_rate_refined": of}
 
 
+def _points(result: dict, name: str) -> list[tuple[float, float]]:
+    """(bpp, dB) of a mean curve, where an image without any error leaves the mean finite."""
+    return [(p["bpp"], p["psnr"]) for p in result["curves"][name] if "psnr" in p]
+
+
 def _between(anchor: str, own: str, measured: dict, result: dict) -> dict:
-    points = [(p["bpp"], p["psnr"]) for p in result["curves"][anchor]]
+    points = _points(result, anchor)
     per_image = _per_image(measured[anchor], measured[own], list(result["images"]))
     return _against(points, result, own) | {"per_image": per_image}
 
@@ -66,7 +71,7 @@ def _between(anchor: str, own: str, measured: dict, result: dict) -> dict:
 def _against(anchor: list, result: dict, own: str = OURS) -> dict:
     """`mean_curves`: our BD-rate against an anchor's (bpp, dB) points; or None, and `why`."""
     try:
-        return {"mean_curves": bd_rate(anchor, [(p["bpp"], p["psnr"]) for p in result["curves"][own]])}
+        return {"mean_curves": bd_rate(anchor, _points(result, own))}
     except CcaError as error:
         return {"mean_curves": None, "why": str(error)}
 
@@ -119,7 +124,8 @@ def report(result: dict) -> str:
     lines = [f"{result['set']}: {len(result['images'])} images; run here ({where}):"]
     width = max((10, *(len(name) + 2 for name in result["curves"])))
     for name, curve in result["curves"].items():
-        lines.append(f"  {name:<{width}}" + "  ".join(f"{p['bpp']:.3f} bpp {p['psnr']:.2f} dB" for p in curve))
+        points = (f"{p['bpp']:.3f} bpp {p.get('psnr', math.inf):.2f} dB" for p in curve)
+        lines.append(f"  {name:<{width}}{'  '.join(points)}")
     lines.append(
         f"Seconds a file (load average before, at most: {result.get('load', '?')}), and MB that a run adds at its peak:"
     )

@@ -16,7 +16,8 @@ from ccalib.errors import CcaError
 from ccalib.evaluation.metrics import bd_rate
 from ccalib.evaluation.summary import percent
 from ccalib.files.coding import write
-from ccalib.training import checkpoint, export, pace
+from ccalib.files.lock import changing
+from ccalib.training import checkpoint, command, export, pace
 
 
 def read(run: Path) -> dict:
@@ -37,6 +38,8 @@ def read(run: Path) -> dict:
     if not done or not commands:
         raise CcaError(f"{run}: no validation; it hasn't ended, or ran without --validation")
     last, first = done[-1], export.first_step(commands[-1])
+    if not first < last["step"] == (state.get("plan") or {}).get("total"):
+        raise CcaError(f"{run}: it hasn't ended: its last validation is of step {last['step']:,}")
     before = max((e["seconds"] for e in entries if e["step"] <= first and "seconds" in e), default=0.0)
     keys = ("bpp", "psnr", "bpp_z", "bpp_groups", "lambda")
     return {
@@ -78,15 +81,26 @@ def paced(row: dict, found: dict, path: Path) -> dict:
     known = found["trainings"].get(row["name"])
     if known is None:
         raise CcaError(f"{row['name']}: not among the step times in {path}: {', '.join(found['trainings'])}")
-    told = shlex.split(row["command"].partition("  # ")[0])
+    told = shlex.split(row["command"].partition("  # ")[0])[2:]  # after "ccalib train"
     own = row["steps"] - row["from_steps"]
-    if own != known["steps"] or not set(shlex.split(known["options"])) <= set(told):
+    if own != known["steps"] or _options(told) != _options(["", "--run", "", *shlex.split(known["options"])]):
         raise CcaError(
             f"{row['name']}: {own:,} steps of `{row['command']}`; in {path} it has {known['steps']:,}, with: "
             f"{known['options'] or 'no other options'}"
         )
     minutes = row["from_minutes"] + known["steps"] * known["seconds"] / 60
     return row | {"minutes": round(minutes, 1), "paced_on": found["hardware"], "seconds_per_step": known["seconds"]}
+
+
+def _options(words: list[str]) -> dict:
+    """The options of a `ccalib train` that decide what a step costs and what it does: not where, nor how many steps."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    command.add_arguments(parser)
+    try:
+        chosen, _ = parser.parse_known_args(words)
+    except (argparse.ArgumentError, ValueError, SystemExit) as error:
+        raise CcaError(f"{shlex.join(words)}: no options of ccalib train ({error})") from error
+    return {name: getattr(chosen, name) for name in (*command.SETTINGS, "preset", "shape", "lambdas", "bf16")}
 
 
 def same_pace(rows: list[dict]) -> None:
@@ -122,16 +136,18 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--pace", type=Path, help="minutes and order by this output of ccalib.training.pace")
     args = parser.parse_args(argv)
     try:
-        old = kept(args.output) if args.add else []
         new = [read(run) for run in args.runs]
         times = pace.load(args.pace) if args.pace else None
-        if times:
-            new = [paced(row, times, args.pace) for row in new]
-        same_pace(old + new)
-        named = {row["name"]: row for row in old + new}  # one read anew keeps its place
-        order = [name for name in (times["trainings"] if times else ()) if name in named]
-        rows = compare([named[name] for name in dict.fromkeys([*order, *named])])
-        write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
+        with changing(args.output):
+            old = kept(args.output) if args.add else []
+            named = {row["name"]: row for row in old + new}  # one read anew keeps its place
+            if times:  # the old ones too: they may be of step times that were measured anew since
+                same_pace([row for row in old if "paced_on" in row] + [{"paced_on": times["hardware"]}])
+                named = {name: paced(row, times, args.pace) for name, row in named.items()}
+            same_pace(list(named.values()))
+            order = [name for name in (times["trainings"] if times else ()) if name in named]
+            rows = compare([named[name] for name in dict.fromkeys([*order, *named])])
+            write(args.output, (json.dumps(rows, indent=1) + "\n").encode())
     except CcaError as error:
         print(f"trials: {error}", file=sys.stderr)
         return 1

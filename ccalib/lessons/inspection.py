@@ -1,7 +1,7 @@
 """Everything about each latent of one real file: what was coded, what it cost, and what the previous group bought it.
 
 Three models account for every latent: the one that wrote the *file*, and the *ruler*'s two, fitted *with* and *without*
-the group before (DESIGN 4). Each rounds the latent around its own mean, so each has its own symbol, mean and scale
+the group before (lesson 05). Each rounds the latent around its own mean, so each has its own symbol, mean and scale
 level, and its bits are those of the range coder's integer tables, escapes included.
 """
 

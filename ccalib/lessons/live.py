@@ -18,9 +18,10 @@ from ccalib.model.codec import Codec
 from ccalib.model.gains import lambda_of
 from ccalib.model.presets import Preset
 from ccalib.training.data import Photos
-from ccalib.training.loop import Settings, Trainer, _summary
+from ccalib.training.loop import Trainer, _summary
 from ccalib.training.losses import Objective, bits, distortion
 from ccalib.training.schedule import Plan
+from ccalib.training.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ class Auxiliary(nn.Module):
 
     Args:
         released: as in the authors' training code, with its own ŷ and residual prediction, and a factorized prior on y;
-            otherwise the honest reading, which reads the main model's ŷ and predicts no residual (DESIGN 4).
+            otherwise the honest reading, which reads the main model's ŷ and predicts no residual (lesson 05).
     """
 
     def __init__(self, preset: Preset, released: bool) -> None:

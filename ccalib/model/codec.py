@@ -4,7 +4,7 @@
                                         └─► h_a ─► z ─► ẑ ─► h_s ─┘ │
     x̂ ◄─ g_s (+ KLT⁻¹) ◄─ × inverse gain(q) ◄──────────────────── ŷ ┘
 
-h_a, contexts, rounding and residual prediction all live in the gained domain (DESIGN 5).
+h_a, contexts, rounding and residual prediction all live in the gained domain.
 
 A codec is a CompressAI `CompressionModel`: that library's training and evaluation tools take it as it is if it has one
 rate, and `codec.at(quality)`, a view of one rate, if it has many.

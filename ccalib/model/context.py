@@ -76,7 +76,7 @@ class SplitContext(nn.Module):
 
 
 class ConvBlock(nn.Module):
-    """x + 1×1(GELU(3×3(x))): nothing but convolutions, a pointwise function and an addition (DESIGN 2)."""
+    """x + 1×1(GELU(3×3(x))): nothing but convolutions, a pointwise function and an addition."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

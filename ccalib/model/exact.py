@@ -1,4 +1,4 @@
-"""Exact arithmetic for the entropy path (DESIGN 6): the same symbols on every machine.
+"""Exact arithmetic for the entropy path (lesson 02, section 8): the same symbols on every machine.
 
 A float convolution depends in its last bits on the order of its sums, and so on threads, layout and processor; one
 scale level that differs and the decoder reads garbage. Here weights are multiples of 2⁻¹⁰ and activations are

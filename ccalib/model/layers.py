@@ -65,7 +65,7 @@ class ResidualBottleneck(nn.Module):
 
 
 class NAFBlock(nn.Module):
-    """The block of NAFNet (Chen et al., ECCV 2022), as DESIGN 1 writes it. B×C×H×W in and out.
+    """The block of NAFNet (Chen et al., ECCV 2022), as the released code has it. B×C×H×W in and out.
 
     At the start β = γ = 0 and the block is the identity. `attention=False` leaves the global mean out: what a
     position gives then no longer depends on the size of the image.

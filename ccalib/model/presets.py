@@ -30,13 +30,13 @@ class Preset:
         hyper: N, channels of z at H/64.
         hyper_widths: hidden channels of hyper analysis, as (after the first, after the second convolution).
         hyper_out: channels of the hyper synthesis; for `paper` both outputs have M.
-        groups, k: number of channel groups and the exponent of their sizes (DESIGN 1).
+        groups, k: number of channel groups and the exponent of their sizes (lesson 06).
         context_width, context_blocks: width and depth of a context's trunk.
         head_widths: hidden channels of the heads.
         split_context: `paper`'s separate NAF trunks for mean and scale; otherwise one convolutional trunk for both,
-            heads that give a log-scale, and an entropy path that runs in exact arithmetic (DESIGN 6).
+            heads that give a log-scale, and an entropy path that runs in exact arithmetic (lesson 02, section 8).
         exact_path: that arithmetic for the split contexts, too. Weights stored so have a fingerprint of their own.
-        klt: the linear path beside the transforms (DESIGN 2).
+        klt: the linear path beside the transforms (lesson 01).
         hyper_klt: the same one level up, between the first group and z.
         qualities: Q; gains are learned at 0, 1, ... Q. 0 is the paper's fixed-rate model without gains.
         lambdas: the range of lambda, lowest at quality 0, log-spaced.
@@ -79,7 +79,7 @@ class Preset:
 
     @property
     def exact(self) -> bool:
-        """Whether coding runs the entropy path in exact arithmetic (DESIGN 6)."""
+        """Whether coding runs the entropy path in exact arithmetic (lesson 02, section 8)."""
         return self.exact_path or not self.split_context
 
     @property

@@ -3,7 +3,7 @@
 | model        | predicts group i from          | what it is for                                              |
 |--------------|--------------------------------|-------------------------------------------------------------|
 | `main`       | ẑ, ŷ_1 … ŷ_{i−1}               | rate with the previous group                                |
-| `auxiliary`  | ẑ, ŷ_1 … ŷ_{i−2}               | rate without it: the difference is what it bought (DESIGN 4) |
+| `auxiliary`  | ẑ, ŷ_1 … ŷ_{i−2}               | rate without it: the difference is what it bought (lesson 05) |
 | `hyperprior` | ẑ                              | value of all context; lesson 03's mean-and-scale model      |
 | `scale`      | ẑ; the mean is a constant      | lesson 03: what predicting scales alone buys                |
 | `factorized` | nothing                        | lesson 03: one density per channel                          |

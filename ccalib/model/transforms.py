@@ -110,5 +110,5 @@ def klt(patches: Tensor, components: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def high_rate_gain(lam: float) -> float:
-    """1/Δ of the step that minimizes R + λD at a high rate: Δ² = 6/(λ' ln 2) with λ' = λ·255²/3 (DESIGN 2)."""
+    """1/Δ of the step that minimizes R + λD at a high rate: Δ² = 6/(λ' ln 2) with λ' = λ·255²/3 (lesson 02)."""
     return math.sqrt(lam * 255**2 / 3 * math.log(2) / 6)

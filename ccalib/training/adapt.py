@@ -67,6 +67,7 @@ def _anew(state: dict, codec: Codec) -> dict:
     """A checkpoint's state with this codec in it: optimizers and the auxiliary model start anew."""
     return state | {
         "preset": codec.preset.to_json(), "plan": None, "optimizers": {},
+        "settings": state["settings"] | {"loss": "plain"},  # which has no auxiliary model
         "objective": Objective(codec, "plain").state_dict(), "average": AveragedModel(codec).state_dict(),
     }  # fmt: skip
 

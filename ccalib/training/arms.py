@@ -28,9 +28,10 @@ from ccalib.model.presets import TINY, Preset
 from ccalib.training import checkpoint
 from ccalib.training.data import Photos
 from ccalib.training.export import hardware
-from ccalib.training.loop import Settings, Trainer
+from ccalib.training.loop import Trainer
 from ccalib.training.pace import seconds_per_step
 from ccalib.training.schedule import Plan, plan_for
+from ccalib.training.settings import Settings
 
 RULE = (
     "An effect is claimed only if the 95 % t interval of its paired BD-rate differences, one per seed, excludes 0; n "
@@ -220,6 +221,9 @@ def train_run(
         constant = runs / run.against().name / "constant.pt"
         state = checkpoint.load(constant) if constant.exists() else None
         if state is not None:
+            of = (Settings(**state["settings"]), state["plan"], state["photos"])
+            if of != (settings, dataclasses.asdict(bench.plan(run.against())), photos.fingerprint):
+                raise CcaError(f"{constant}: of other settings, steps or photographs; remove that run")
             folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(constant.with_name("log.jsonl"), folder / "log.jsonl")
     trainer = _Trainer(folder, run.preset, photos, settings, plan=plan, state=state, resume=resume, progress=progress)

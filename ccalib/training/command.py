@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import dataclasses
 import json
+import math
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +33,7 @@ examples:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 SETTINGS = {
-    "loss": (str, "plain, honest or released (DESIGN 4)"),
+    "loss": (str, "plain, honest or released (lesson 05)"),
     "alpha": (float, "weight of the CCA term of the honest loss"),
     "alpha_fall": (float, "share of the steps over which alpha falls to 0; 0 keeps it constant"),
     "seed": (int, "same seed: same initial weights, crops, qualities and noise"),
@@ -127,15 +130,36 @@ def chosen_preset(args: argparse.Namespace, stored: Preset) -> Preset:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, export, say what came out."""
+    """Train, export, say what came out. Raises CcaError, also where another process trains in the same folder."""
+    from ccalib.files.lock import held
+
+    _check_length(args)
+    others = os.environ.get("RANK", "0") != "0"  # accelerate starts several, which train as one: the first holds
+    with contextlib.nullcontext(True) if others else held(args.run) as mine:
+        if not mine:
+            raise CcaError(f"{args.run}: another process trains there; wait for it, or choose another --run")
+        return _train(args)
+
+
+def _check_length(args: argparse.Namespace) -> None:
+    """Raises CcaError."""
+    for name, least in (("steps", 1), ("threads", 1)):
+        if getattr(args, name) is not None and getattr(args, name) < least:
+            raise CcaError(f"--{name}: at least {least}, not {getattr(args, name)}")
+    if args.minutes is not None and not 0 < args.minutes < math.inf:
+        raise CcaError(f"--minutes: above 0, not {args.minutes}")
+
+
+def _train(args: argparse.Namespace) -> int:
     prepare_process(args.threads)
     from ccalib import weights
     from ccalib.model.presets import PRESETS, Preset
     from ccalib.training import checkpoint, export
     from ccalib.training.adapt import adapt
     from ccalib.training.data import load_photos, split
-    from ccalib.training.loop import Settings, Stopped, Trainer
+    from ccalib.training.loop import Stopped, Trainer
     from ccalib.training.schedule import Plan, plan_for
+    from ccalib.training.settings import Settings
     from ccalib.training.start import from_weights
 
     origin = args.run / "last.pt" if args.resume else args.continue_from or args.decay_from
@@ -146,6 +170,8 @@ def run(args: argparse.Namespace) -> int:
         state = from_weights(origin, dataclasses.asdict(Settings(bf16=bf16)))
     else:
         state = checkpoint.load(origin) if origin else None
+        if state is not None and "preset" not in state:
+            raise CcaError(f"{origin}: a checkpoint, but not of `ccalib train` (of rulers?)")
     chosen, plan, minutes = chosen_settings(args), None, args.minutes
     stored = Preset.from_json(state["preset"]) if state else PRESETS["small"]
     preset = chosen_preset(args, stored)
@@ -153,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
         raise CcaError("--resume goes on with the run's own preset; for another one there is --continue-from")
     if state is not None:
         settings = Settings(**({"optimizer": "adam"} | state["settings"]))
-        changed = dataclasses.replace(settings, **chosen)
+        changed = dataclasses.replace(settings, **chosen, **({} if args.bf16 == "auto" else {"bf16": bf16}))
         if args.resume and changed != settings:
             raise CcaError("--resume goes on with the run's own settings; for others there is --continue-from")
         settings = changed
@@ -163,14 +189,7 @@ def run(args: argparse.Namespace) -> int:
             raise CcaError(f"{origin}: its learning rate has begun to fall; take a checkpoint of the constant phase")
     else:
         settings = Settings(bf16=bf16, **chosen)
-    if settings.loss not in ("plain", "honest", "released"):
-        raise CcaError(f"--loss: plain, honest or released, not {settings.loss}")
-    if settings.optimizer not in ("adam", "muon"):
-        raise CcaError(f"--optimizer: adam or muon, not {settings.optimizer}")
-    if not 0 <= settings.freeze <= 1:
-        raise CcaError(f"--freeze: a share from 0 to 1, not {settings.freeze}")
-    if settings.crop % 64 or settings.crop <= 0:
-        raise CcaError(f"--crop: a multiple of 64, not {settings.crop}")
+    settings.check()
     if plan is None:
         if args.steps is None and minutes is None:
             raise CcaError("how long? give --minutes or --steps")
@@ -182,7 +201,8 @@ def run(args: argparse.Namespace) -> int:
 
     train, held = split(args.photos, args.validation)
     photos = load_photos(train, args.cache, settings.crop, not args.quiet)
-    state = adapt(state, preset, photos) if state else None
+    if state and preset != stored:  # what is new is measured on crops of 256²
+        state = adapt(state, preset, load_photos(train, args.cache, max(settings.crop, 256), not args.quiet))
     validation = load_photos(held, args.cache, 64, not args.quiet) if held else None
     skipped = photos.skipped + (validation.skipped if validation else [])
     for line in skipped:

@@ -28,38 +28,12 @@ from ccalib.training.data import Crops, Photos
 from ccalib.training.losses import Objective
 from ccalib.training.optimizers import optimizers
 from ccalib.training.schedule import Plan, plan_for
+from ccalib.training.settings import Settings
 from ccalib.training.start import freeze_analysis, new_codec, start_auxiliary
 from ccalib.training.validate import validate
 
 TIMED_STEPS = (10, 30)  # between these steps the speed is measured that turns minutes into steps
 PATIENCE = 10  # steps in a row whose gradient isn't finite end a run
-
-
-@dataclasses.dataclass(frozen=True)
-class Settings:
-    """What decides a run's result besides preset, photographs and plan. Stored in each checkpoint."""
-
-    loss: str = "plain"
-    alpha: float = 0.0
-    alpha_fall: float = 0.0
-    seed: int = 0
-    batch: int = 8
-    crop: int = 128
-    optimizer: str = "adam"
-    lr: float = 1e-3
-    klt_rate: float = 0.02  # factors of lr
-    gain_rate: float = 0.1
-    quantile_lr: float = 1e-2
-    clip: float = 1.0
-    ema: float = 0.99  # a longer average trails behind a decaying rate
-    weight_power: float = 0.5
-    warmup: int = 200
-    decay: float = 0.3
-    bf16: bool = False
-    freeze: float = 0.0  # share of the decaying steps, the last of them, with a frozen analysis
-    log_every: int = 50
-    checkpoint_minutes: float = 5.0
-    validate_minutes: float = 0.0  # 0: at the end only
 
 
 class Stopped(Exception):
@@ -97,10 +71,12 @@ class Trainer:
         self.skipped = self._in_row = 0
         if state is not None:
             self._restore(state, resume)
-        self.cold = checkpoint.is_cold(state)
+        self.cold, self.began = checkpoint.is_cold(state), self.step  # a run's warm-up counts from where it began
+        if resume:
+            self.cold, self.began = state.get("cold", self.cold), state.get("began", self.began)
         self.wrapped, *prepared = self.accelerator.prepare(objective, *self.optimizers.values())
         self.prepared = dict(zip(self.optimizers, prepared, strict=True))
-        self.first = self.step if not resume or self.plan is None else 0  # where the timing of a plan counts from
+        self.first = self.step  # where the timing of a plan counts from
         self.crops = Crops(photos, preset, settings.crop, settings.batch, settings.seed, self.accelerator.num_processes)
         self.main = self.accelerator.is_main_process
         self._signal: int | None = None
@@ -119,6 +95,8 @@ class Trainer:
             "decay_only": self.decay_only,
             "photos": self.photos.fingerprint,
             "processes": self.accelerator.num_processes,
+            "cold": self.cold,
+            "began": self.began,
             "step": self.step,
             "seconds": self.seconds,
             "skipped": self.skipped,
@@ -266,7 +244,7 @@ class Trainer:
         return False
 
     def _rate(self) -> float:
-        return (self.plan or plan_for(10**9, self.settings.warmup, 0.0, self.first, cold=self.cold)).rate(self.step)
+        return (self.plan or plan_for(10**9, self.settings.warmup, 0.0, self.began, cold=self.cold)).rate(self.step)
 
     def _plan(self, now: float) -> None:
         """Turn minutes into steps, once, from the measured speed; all processes take the first one's plan."""
@@ -276,8 +254,8 @@ class Trainer:
             self._timed = now
         elif done == last:
             speed = (last - first) / (now - self._timed)
-            steps = max(round(self.minutes * 60 * speed), last + 1)
-            plan = plan_for(steps, s.warmup, s.decay, self.first, not self.decay_only, self.cold)
+            steps = max(round(self.minutes * 60 * speed), self.step - self.began + 1)
+            plan = plan_for(steps, s.warmup, s.decay, self.began, not self.decay_only, self.cold)
             self.plan = Plan(*broadcast_object_list([dataclasses.astuple(plan)])[0])
 
     def averaged(self) -> Codec:

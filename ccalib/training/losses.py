@@ -1,4 +1,4 @@
-"""The three losses (DESIGN 4), per pixel, in bits and in MSE on the 0…255 scale.
+"""The three losses (lesson 05), per pixel, in bits and in MSE on the 0…255 scale.
 
 - plain:    R_y + R_z + λD
 - released: λ₀D + β(R_y + R_z) + (R_y − R_aux) + Σ p_aux (−log₂ p_fact), divided by 1 + β, with β = λ₀/λ − 1, λ₀ = 0.05

@@ -10,7 +10,7 @@ from ccalib.training.losses import Objective
 from ccalib.training.muon import ConvMuon, is_matrix
 
 if TYPE_CHECKING:
-    from ccalib.training.loop import Settings
+    from ccalib.training.settings import Settings
 
 BETAS = (0.9, 0.99)  # with 0.999 a parameter whose gradient suddenly grows jumps 30 learning rates, and a run blew up
 

@@ -24,11 +24,13 @@ from tqdm import tqdm
 
 from ccalib.errors import CcaError
 from ccalib.files.coding import write
+from ccalib.files.lock import changing
 from ccalib.model.presets import PRESETS
 from ccalib.training import command, export
 from ccalib.training.data import load_photos, split
-from ccalib.training.loop import Settings, Trainer
+from ccalib.training.loop import Trainer
 from ccalib.training.schedule import plan_for
+from ccalib.training.settings import Settings
 
 # whatever they are, a step costs the same
 SAME_WORK = ("seed", "lr", "klt_rate", "gain_rate", "clip", "ema", "weight_power")
@@ -86,7 +88,7 @@ def measure(args: argparse.Namespace, options: dict[str, str]) -> dict[str, floa
                 raise CcaError(f"{name}: {error}") from error
             if rest:
                 raise CcaError(f"{name}: ccalib train has no {' '.join(rest)}")
-            settings = Settings(bf16=command.wants_bf16(chosen), **command.chosen_settings(chosen))
+            settings = Settings(bf16=command.wants_bf16(chosen), **command.chosen_settings(chosen)).check()
             preset, plan = command.chosen_preset(chosen, PRESETS["small"]), plan_for(10**6, 0, 0.0)
             works[name] = (preset, dataclasses.replace(settings, **dict.fromkeys(SAME_WORK, 0)))
             if works[name] not in trainers:
@@ -122,10 +124,12 @@ def main(argv: list[str] | None = None) -> int:
             return _steps(args)
         if not args.photos or not args.trainings:
             parser.error("which photographs, and which trainings?")
+        if min(args.turns, args.block) < 1 or not args.minutes > 0:
+            raise CcaError("--turns, --block and --minutes: above 0")
         asked = dict(pair.partition("=")[::2] for pair in args.trainings)
         here, nothing = export.machine(), {"hardware": export.machine(), "minutes": args.minutes, "trainings": {}}
         found = load(args.output) if args.output.exists() else nothing
-        known = found["trainings"]
+        known = dict(found["trainings"])
         missing = {name: options for name, options in asked.items() if name not in known}
         changed = [name for name in asked.keys() - missing.keys() if known[name]["options"] != asked[name]]
         if changed or found["minutes"] != args.minutes:
@@ -140,11 +144,14 @@ def main(argv: list[str] | None = None) -> int:
             )
         first = next(iter(known), None)
         seconds = measure(args, ({first: known[first]["options"]} if first else {}) | missing)
-        factor = known[first]["seconds"] / seconds[first] if first else 1.0
-        for name, options in missing.items():
-            s = seconds[name] * factor
-            known[name] = {"options": options, "seconds": round(s, 4), "steps": round(60 * args.minutes / s)}
-        write(args.output, (json.dumps(found, indent=1) + "\n").encode())
+        with changing(args.output):
+            if (load(args.output) if args.output.exists() else nothing) != found:
+                raise CcaError(f"{args.output}: another process has written there meanwhile; run this again")
+            factor = known[first]["seconds"] / seconds[first] if first else 1.0
+            for name, options in missing.items():
+                s = seconds[name] * factor
+                known[name] = {"options": options, "seconds": round(s, 4), "steps": round(60 * args.minutes / s)}
+            write(args.output, (json.dumps(found | {"trainings": known}, indent=1) + "\n").encode())
     except CcaError as error:
         print(f"pace: {error}", file=sys.stderr)
         return 1

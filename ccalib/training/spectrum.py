@@ -14,7 +14,7 @@ from ccalib.errors import CcaError
 from ccalib.files.coding import write
 from ccalib.model.transforms import PATCH, klt
 from ccalib.training.data import Photos, load_photos, patches, split
-from ccalib.training.loop import Settings
+from ccalib.training.settings import Settings
 from ccalib.training.start import PATCHES
 
 DIGITS = 5  # significant; more would be the sample's

@@ -47,7 +47,7 @@ def seeded(module: nn.Module, seed: int) -> None:
 
 @torch.no_grad()
 def new_codec(preset: Preset, photos: Photos | None, seed: int) -> Codec:
-    """A codec to train: seeded, and with the KLT shortcut started on patches of the photographs (DESIGN 2)."""
+    """A codec to train: seeded, and with the KLT shortcut started on patches of the photographs."""
     torch.manual_seed(seed)
     codec = Codec(preset)
     seeded(codec, seed)

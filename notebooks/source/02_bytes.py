@@ -323,10 +323,11 @@ assert back == message
 T, state = 10, 1
 print("push   state")
 for s in reversed(message):  # it is a stack: what goes in last comes out first
-    f, c = chances[s], starts[s]
+    f, c, before = chances[s], starts[s], state
     state = state // f * T + c + state % f
-    print(f"  {s}    {state:8d}   grows about {T / f:.1f} times")
+    print(f"  {s}    {state:8d}   grew {state / before:.1f} times; a large one grows {T / f:.1f} times")
 print(f"log2 of the state: {math.log2(state):.2f}; sum of -log2 p: {ideal:.2f}")
+print("(small states round a lot, here " + ("in our favor)" if math.log2(state) < ideal else "against us)"))
 
 back, x_state = "", state
 for _ in message:
@@ -353,9 +354,8 @@ Predict(
         "It can't be decoded, there are fewer bits than symbols",
     ],
     answer=1,
-    explanation="The state grows by a factor of 1.07 for each of them. Ten or fifteen symbols share a bit. (Huffman "
-    "codes give each "
-    "symbol bits of its own, and there a symbol does take one at least.)",
+    explanation="The state grows by a factor of 1.07 for each of them. About ten symbols share a bit. (Huffman codes "
+    "give each symbol bits of its own, and there a symbol does take one at least.)",
     misconception="A symbol takes a whole number of bits.",
 )
 
@@ -542,7 +542,7 @@ Predict(
     ["None, to all practical purposes", "A few", "Thousands", "Half of them"],
     answer=1 if expected >= 0.5 else 0,
     explanation=f"Each has a chance of 0.000001 / {codec.gaussian.step:.2f} to have a boundary in that gap: about "
-    f"{about(expected, 1)} in this photograph. One can be enough, as you will see.",
+    f"{about(expected, 1)} in this photograph, if all move one way. One can be enough, as you will see.",
     misconception="What is a millionth off does no harm.",
 )
 
@@ -565,7 +565,7 @@ within = {
     "floats": [about(int((far_float < e).sum()), 1) if e > 1e-5 else "(a few)" for e in epsilons],
     "exact": [about(int((far_exact < e).sum()), 1) for e in epsilons],
 }
-view = plots.Plot(fig, plots.in_words("Scales within eps of a boundary:", within), colors=48)
+view = plots.Plot(fig, plots.in_words("Scales within eps of a boundary, on either side:", within), colors=48)
 print(view.words)
 view
 

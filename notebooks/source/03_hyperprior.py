@@ -132,7 +132,7 @@ print(view.words)
 for side, found in by_side.items():
     k = best[side]
     saved = 100 * (1 - sum(found[k]) / sum(found[1]))
-    result = "one scale for all (K = 1)" if k == 1 else f"K = {k}, saving about {about(saved, 1)} %"
+    result = "one scale for all (K = 1)" if k == 1 else f"K = {k}, saving about {about(saved, 2)} %"
     print(f"blocks of {side}x{side}: best {result}")
 view
 
@@ -497,7 +497,7 @@ lines.append(["y, bpp", "", *(f"{v:.2f}" for v in in_bpp)])
 print(aligned(lines))
 net = {q: total[q]["factorized"] - total[q]["hyperprior"] - z_bytes[q] for q in QUALITIES}
 print(f"z itself: about {about(z_bytes[3], 2)} bytes in the real file")
-print(f"net: about {about(net[3], 1)} bytes saved" if net[3] > 0 else f"net: about {about(-net[3], 1)} bytes lost")
+print(f"net: about {about(net[3], 2)} bytes saved" if net[3] > 0 else f"net: about {about(-net[3], 2)} bytes lost")
 
 # %% [markdown]
 # Look at the rows. Where does z help, and where hardly, or not at all? This z was trained inside a codec that predicts

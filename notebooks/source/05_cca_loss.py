@@ -604,7 +604,9 @@ for name, values in ratios.items():
 # %%
 summary = json.loads((ROOT / "data" / "results" / "ablation.json").read_text())
 print(textwrap.fill(summary["rule"], 100))
-print(f"{len(summary['runs'])} runs of {summary['steps']:,} steps, on {summary['hardware']}")
+runs = summary["runs"].values() if isinstance(summary["runs"], dict) else summary["runs"]
+longer = sum(run["steps"] > summary["steps"] for run in runs)
+print(f"{len(runs) - longer} runs of {summary['steps']:,} steps and {longer} longer ones, on {summary['hardware']}")
 if summary["missing"]:
     print(textwrap.fill("still missing: " + ", ".join(summary["missing"]), 100))
 

@@ -36,9 +36,10 @@ from ccalib.model.presets import TINY
 from ccalib.training import checkpoint
 from ccalib.training.command import prepare_process
 from ccalib.training.data import Crops, load_photos
-from ccalib.training.loop import Settings, Trainer, optimizers
+from ccalib.training.loop import Trainer, optimizers
 from ccalib.training.losses import Objective, bits, distortion
 from ccalib.training.schedule import plan_for
+from ccalib.training.settings import Settings
 
 my_photos = IMAGES  # later: a folder with photographs of yours, such as Path("holiday")
 my_photo = thread_photo()  # one that is not trained on
@@ -140,9 +141,9 @@ def live(trainer):
 from_random = live(watched("tiny from random weights", RANDOM, 80, 3e-3, (0, 8, 16, 32, 56)))
 
 # %% [markdown]
-# The first thing it learns is a mean color; then, where it is light and where dark; then other colors. Look at the
-# bits per pixel of the pictures: they fall at first. As long as a latent carries nothing, the quickest way down is to
-# keep it quiet. Then they rise again, because by now they buy something.
+# The first thing it learns is a mean color; then, where it is light and where dark. Other colors come later. Look at
+# the bits per pixel of the pictures: they fall at first. As long as a latent carries nothing, the quickest way down is
+# to keep it quiet. Then they rise again, because by now they buy something.
 #
 # Now with a start. The **KLT** of lesson 01 is computed from patches of the photographs, and runs beside the network,
 # whose own last layers begin small. The first picture is that of a transform coder, before the first step. (z starts
@@ -199,7 +200,7 @@ further.dashboard
 # %% [markdown]
 # So a training has two phases: a long one at a constant rate, and a shorter decay in which it comes to rest. Who wants
 # to go on later goes on from the end of the *constant* phase. The package keeps that checkpoint (`constant.pt`) and
-# refuses to continue from one whose rate has begun to fall.
+# refuses to continue from a checkpoint whose rate has begun to fall. (Finished weights it takes; they warm up anew.)
 #
 # ## 3. Take a term away
 #
@@ -256,7 +257,7 @@ axes.margins(0.18, 0.25)
 table = {
     "": list(arms),
     "bpp": [f"{p.bpp:.1f}" for p in arms.values()],
-    "dB": [f"{p.psnr - arms['before'].psnr:+.1f}" for p in arms.values()],
+    "dB, change": [f"{p.psnr - arms['before'].psnr:+.1f}" for p in arms.values()],
     "z, all terms = 1": [f"{v:.{int(v < 1.5)}f}" for v in (p.z / whole.z for p in arms.values())],
 }
 view = plots.Plot(fig, plots.in_words(f"After {STEPS} steps, on the photograph not trained on:", table), colors=48)
@@ -268,8 +269,8 @@ view
 # %% [markdown]
 # - **Without D** the cheapest latent is one that is always as predicted. Steps grow, the picture dissolves, and given
 #   time the file would be empty: nothing else ever said what the bits are for.
-# - **Without R** steps shrink. A finer step costs every latent the same number of bits more, and takes away less and
-#   less error. z, which nobody pays for, is no longer careful either.
+# - **Without R** steps shrink. A finer step costs every latent that is not mostly 0 about as many bits more as the
+#   last one did, and takes away less and less error. z, which nobody pays for, is no longer careful either.
 # - **Without R_z** the sum hides it, since z is a small part of the file. z is written all the same, and what is not
 #   in the loss grows. A term that is left out by mistake looks like progress in the loss; only the bytes of real
 #   files show it (lesson 08).
@@ -459,14 +460,14 @@ assert same and logs[0] == logs[1]
 
 # %% [markdown]
 # The log, too, has no trace: lines that were written after the checkpoint are dropped when a run resumes. (On another
-# processor floats differ in their last digits, and after some hundred steps it is another training, as good as this
-# one. *The same machine* repeats; another one does not, and need not.)
+# processor floats differ in their last digits, and after some hundreds of steps it is another training, as good as
+# this one. *The same machine* repeats; another one does not, and need not.)
 #
 # ## 7. What this project's trainings have taught
 #
 # Parts of the recipe of the shipped weights were chosen by short trials on validation photographs. Each row is a run
-# that was compared with the first one, by its own log (`data/results/trials.json`). BD-rate (lesson 08): percent of
-# bits at equal PSNR, below 0 is better.
+# that was compared with the first one, by its own log (`data/results/trials.json`; the codec had another shape then,
+# and those runs are gone). BD-rate (lesson 08): percent of bits at equal PSNR, below 0 is better.
 
 # %%
 trials = json.loads((IMAGES.parent / "results" / "trials.json").read_text())
@@ -493,13 +494,14 @@ print(f"rounded rates and a frozen analysis at the end (freeze): {frozen:+.1f} p
 #
 # **What pays per minute** is another question: larger crops or more channels may make each step better, and there is
 # time for fewer. So each training of the next table began anew and had 15 minutes of two cores, counted in steps: what
-# a step of each takes was measured beforehand, in turns (`make trials`). One thing differs from the reference.
+# a step of each takes was measured beforehand, in turns (`make trials`). One thing differs from the reference, or
+# two that belong together.
 
 # %%
 DIFFERS = {
     "reference": "8 crops of 128²", "seed-1": "another seed",
     "crop-192": "4 crops of 192²", "crop-256": "2 crops of 256²",
-    "no-klt": "no KLT beside the transforms", "no-hyper-klt": "no KLT for z",
+    "no-klt": "no KLT, neither for y nor for z", "no-hyper-klt": "no KLT for z",
     "m-192": "192 latent channels, not 320; k = 1.7", "narrow": "transforms 3/4 as wide",
     "kernel-5": "last kernel 5×5, not 3×3", "muon": "Muon, not Adam",
     "lr-double": "twice the learning rate", "lr-half": "half the learning rate",
@@ -540,8 +542,8 @@ print(f"further from 0 than another seed is ({chance:.1f} %):",
 #
 # ## 8. Overnight, on your own photographs
 #
-# *Not run here.* One command trains `small`, on a folder with some hundred photographs or more, in the background; the
-# same command once more resumes it.
+# *Not run here.* One command trains `small`, on a folder with several hundred photographs or more, in the background;
+# the same command once more resumes it.
 #
 #     make train PHOTOS="$HOME/Pictures" MINUTES=600
 #
@@ -634,7 +636,7 @@ assert apart < 1e-3
 #    training anew, and what will be wrong with it?
 # 2. A log shows R falling from step to step while D rises, and R + λD stays. Is that a good or a bad sign? Which plot
 #    do you ask for?
-# 3. Without R_z the file grew, yet the loss got smaller. Which two numbers, printed once an hour, would have shown it?
+# 3. Without R_z, z took more bits, and the loss didn't say so. Which two numbers, printed once an hour, would have?
 #
 # ## What this lesson takes away
 #

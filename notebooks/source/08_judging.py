@@ -323,6 +323,10 @@ shift_by_source = abs(against["avif"] - against["AV1"])
 print(f"so the choice between the two moves our own number by {shift_by_source:.0f} points")
 
 # %% [markdown]
+# Another version, another speed, another color conversion, a file format around it: a few percent. That is the grain
+# of a comparison with numbers that one has copied. What was run by the same hands on the same day is finer. (Which is
+# why every figure here tells the two kinds apart.)
+#
 # And *which* encoder is ours? The format fixes what a decoder does. An encoder may take its time, and search for a
 # latent that serves this one photograph better than what the network gave (`ccalib encode --effort 20`: twenty steps of
 # gradient descent on its own R + λD). Every decoder reads such a file. It is a curve of its own, and its name says so:
@@ -338,10 +342,6 @@ for name in searched:
           f"{seconds[1] / seconds[0]:.0f} times as long")  # fmt: skip
 
 # %% [markdown]
-# Another version, another speed, another color conversion, a file format around it: a few percent. That is the grain
-# of a comparison with numbers that one has copied. What was run by the same hands on the same day is finer. (Which is
-# why every figure here tells the two kinds apart.)
-#
 # ## 5. Six traps
 #
 # Each of these is a decision that nobody mentions in a table. For each, its size. First some files to measure: the
@@ -623,8 +623,8 @@ view
 #
 # ## 7. Look
 #
-# At last, eyes. Files of the same number of bytes: for each of the others, the smallest file that has at least as many
-# as ours, so that none is short-changed. Drag the line; press Z twice to enlarge.
+# At last, eyes. Files of almost the same number of bytes: for each of the others, the smallest file that has at least
+# as many as ours, so that none is short-changed. Drag the line; press Z twice to enlarge.
 
 # %%
 coded = ccalib.encode(photo, 3, codec)
@@ -644,11 +644,12 @@ for one in [us, *others]:
     similarity = "–" if seen is None else f"{seen:.3f}"
     lines.append([one.name.split(" ")[0], f"{one.size / us.size:.2f}", f"{one.psnr:.1f}", similarity])
 print(aligned(lines))
-print("highest PSNR:", max([us, *others], key=lambda one: one.psnr).name.split(" ")[0])
+best = max([us, *others], key=lambda one: one.psnr)
+print(f"highest PSNR: {best.name.split(' ')[0]}, with {best.size / us.size:.2f} times our bytes")
 
 # %%
 place = (latents["edge"][0] + 0.5) * 16 / photo.width
-Wipe(us, *others, position=place, heading="At the same bytes: ccalib on the left, keys 1, 2, 3 switch")
+Wipe(us, *others, position=place, heading="At our bytes, or a few more: ccalib on the left, keys 1, 2, 3 switch")
 
 # %% [markdown]
 # What does each codec do to what it can't keep? JPEG shows its blocks. Codecs that predict from neighbors smear along

@@ -180,7 +180,7 @@ assert abs(found["synthesis"].kmac - found["analysis"].kmac) < 1e-9
 # %% [markdown]
 # So a million parameters cost 250 kMAC a pixel at half the side, and 4 at a sixteenth. Whoever wants a better codec
 # for little work puts weights where the picture is small: into contexts. That is what the paper did, and why
-# `small` (lesson 04) has no blocks at all at half the side.
+# `small` has no blocks at all at half the side.
 #
 # ## 3. The presets compared
 #
@@ -205,7 +205,8 @@ Predict(
 )
 
 # %%
-lines = [["preset", "parameters", "transforms", "entropy path", "KLT", "kMAC a pixel", "write ms", "read ms", "GMAC/s"]]
+lines = [["preset", "parameters", "transforms", "h_a", "entropy path", "KLT", "kMAC/pixel", "write ms", "read ms"]]
+lines[0].append("GMAC/s")
 for name, one in counted.items():
     entry = entries[name]
     transforms = one["analysis"].kmac + one["synthesis"].kmac
@@ -214,7 +215,7 @@ for name, one in counted.items():
     done = macs[name] + path_kmac  # the entropy path runs twice, once to write and once to read
     speed = done * 1000 * np.prod(timed["size"]) / (both_ms[name] / 1000) / 1e9
     assert entry["parameters"] == sum(p.numel() for p in sketch(PRESETS[name]).parameters())
-    shown = [f"{n:.1f}" for n in (transforms, path_kmac, klt_kmac, macs[name])]
+    shown = [f"{n:.1f}" for n in (transforms, one["hyper analysis"].kmac, path_kmac, klt_kmac, macs[name])]
     ms = [f"{entry[f'{way}_ms']:,.0f}" for way in ("encode", "decode")]
     lines.append([name, f"{entry['parameters']:,}", *shown, *ms, f"{speed:.0f}"])
 print(aligned(lines))
@@ -589,7 +590,7 @@ print(aligned(lines))
 # - **JPEG AI** (ISO/IEC 6048-1:2025) is the first standard of the kind: what you have seen in this course now has a
 #   bitstream that two companies can agree on (jpeg.org/jpegai).
 #
-# And the other direction: TinyLIC reports files as small as VTM's with 50 kMAC a pixel in its decoder, about twice of
+# And the other direction: TinyLIC reports files as small as VTM's with 50 kMAC a pixel in its decoder, about twice
 # what `small` has there, and 10 kMAC for files 15 % larger (table 1.2 of github.com/NJUVISION/TinyLIC). The next good
 # codec may well be a small one.
 #
@@ -626,8 +627,8 @@ else:
     print(f"{8 * size / pixels:.2f} bits per pixel, {psnr(from_tensor(piece), from_tensor(x_hat)):.1f} dB")
 
 # %% [markdown]
-# (In a terminal it is `ccalib.official.load(path)`, too. The package's tests compare this preset with numbers of the
-# authors' program on regenerated weights. The published checkpoints themselves we have not run.)
+# (In a program of yours it is `ccalib.official.load(path)`, too. The package's tests compare this preset with numbers
+# of the authors' program on regenerated weights. The published checkpoints themselves we have not run.)
 #
 # ## 9. *Deeper:* what limits a processor
 #

@@ -13,7 +13,7 @@ from ccalib import CcaError
 from ccalib.cli import main
 from ccalib.evaluation import ablation
 from ccalib.evaluation.ablation import between, choose_alpha, compare, moved, pairs, summarize, t_interval
-from ccalib.evaluation.ablation_command import held, load_results
+from ccalib.evaluation.ablation_command import load_results
 from ccalib.evaluation.ablation_runs import Place, stored, track_run
 from ccalib.model.codec import STRIDE, Codec
 from ccalib.training import arms, checkpoint, start
@@ -109,6 +109,11 @@ def test_longer_goes_on_from_plain_as_if_from_the_start(photos, tmp_path):
     whole, _ = train_run(Run("k1.7", "longer", 0), BENCH, None, photos, tmp_path / "b", False)  # no plain to go on from
     assert all(torch.equal(a, b) for a, b in zip(grown.parameters(), whole.parameters(), strict=True))
     assert checkpoint.load(tmp_path / "a/k1.7-longer-s0/last.pt")["step"] == 8
+    stale = checkpoint.load(tmp_path / "a/k1.7-plain-s0/constant.pt") | {"photos": "others"}
+    (tmp_path / "c/k1.7-plain-s0").mkdir(parents=True)
+    checkpoint.save(tmp_path / "c/k1.7-plain-s0/constant.pt", stale)
+    with pytest.raises(CcaError, match="constant.pt: of other settings, steps or photographs"):
+        train_run(Run("k1.7", "longer", 0), BENCH, None, photos, tmp_path / "c", False)
     with pytest.raises(CcaError, match="other settings or steps"):
         train_run(Run("k1.7", "plain", 0), dataclasses.replace(BENCH, steps=6), None, photos, tmp_path / "a", False)
 
@@ -218,13 +223,6 @@ def test_summary_names_what_is_missing():
 # ---- runs -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_is_held_once(tmp_path):
-    with held(tmp_path / "run") as mine, held(tmp_path / "run") as other:
-        assert mine and not other
-    with held(tmp_path / "run") as again:
-        assert again
-
-
 def test_stale_results_are_refused(tmp_path):
     run = Run("k1.7", "plain", 0)
     assert stored(tmp_path, run, BENCH, None) is None
@@ -255,6 +253,9 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     assert main(["ablation", "--list", *base]) == 0 and "no plan yet" in capsys.readouterr().out
     assert main(["ablation", "k1.7-plain-s4", *base]) == 1 and "--minutes" in capsys.readouterr().err
     assert main(["ablation", "k1.7-plain-s4", *base, "--steps", "2", "--settings", '{"loss": "x"}']) == 1
+    for settings, why in (("[1]", "--settings: a JSON object"), ('{"batch": 0}', "--batch: at least 1")):
+        assert main(["ablation", "k1.7-plain-s4", *base, "--steps", "2", "--settings", settings]) == 1
+        assert why in capsys.readouterr().err
     steps = [*base, "--steps", "2", "--settings", json.dumps(SMALL_STEPS)]
     assert main(["ablation", "k1.7-honest-constant-s0", *steps]) == 0 and "waits for alpha*" in capsys.readouterr().out
     assert main(["ablation", "k1.7-*-s4", *base]) == 0
@@ -295,5 +296,10 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     photos, few = (load_photos(files, tmp_path / "cache", 64, False) for files in (train, validation))
     place = Place(photos, few, [], results, tmp_path / "runs", False)
     again = json.loads(json.dumps(track_run(Run("k1.7", "plain", 0), place, two, two)))
+    rulers = results / "k1.7-plain-s0.rulers.json"
+    rulers.write_text(json.dumps(ruled | {"fingerprint": "0" * 16}))
+    capsys.readouterr()
+    assert main(["ablation", "k1.7-plain-s0", *base]) == 1
+    assert "rulers.json: of other weights than k1.7-plain-s0.json" in capsys.readouterr().err
     assert again == track  # from its checkpoints: the same
     assert again[0]["card"]["first_group_errors"] != again[1]["card"]["first_group_errors"]

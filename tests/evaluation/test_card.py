@@ -43,6 +43,42 @@ def test_how_the_curve_fell_is_told_against_its_end():
     assert card.fall(entries[:1]) == card.fall([]) == card.fall(few) == []
 
 
+def test_the_losses_are_told_with_their_intervals():
+    def one(arm, at, mean, low, high, **more):
+        base = {"family": "k1.7", "arm": arm, "against": "k1.7-plain", "at": at, "rate": "files", "n": 4}
+        return base | {"mean": mean, "low": low, "high": high, "claimed": low * high > 0} | more
+
+    rows = [one("honest-constant", "equal steps", 0.9, -1.4, 3.2), one("released", "equal steps", 2.2, 0.7, 3.7),
+            one("released", "equal time", -5.0, -6.0, -4.0), one("released", "equal steps", 9, 8, 9.5, family="even"),
+            one("longer", "equal steps", -8.0, -9.0, -7.0)]  # fmt: skip
+    summary = {"steps": 3000, "rule": "The rule.", "comparisons": rows}
+    lines = card.helps(summary)
+    assert "The rule." in lines[0] and len(lines) == 4 + 3
+    assert lines[4].endswith("| +0.9 % | -1.4 to +3.2 % | 4 | no effect claimed |") and lines[6].endswith("better |")
+    told = "honest-constant +0.9 % (-1.4 to +3.2 %: no effect claimed); released +2.2 % (+0.7 to +3.7 %: worse)"
+    assert told in card.answer(summary)
+
+
+def test_search_is_told_with_its_price():
+    name, mean = "ccalib small, effort 20", {"mean_curves": {"percent": -13.4}}
+    result = {"images": {"a": "", "b": ""}, "set": "validation", "settings": {name: {"effort": 20}},
+              "curves": {"ccalib": [{"encode_s": 0.2}, {"encode_s": 0.3}], name: [{"encode_s": 6}, {"encode_s": 9}]},
+              "bd_rate_refined": {name: {"ccalib": mean}}}  # fmt: skip
+    assert card.efforts(result)[-1] == "| 20 | -13.4 % | 30 times as long |"
+
+
+def test_results_of_other_weights_make_no_card(model, tmp_path, capsys):
+    path = tmp_path / "kodak.json"
+    path.write_text(json.dumps({"settings": {"ccalib": {"fingerprint": "0" * 16}}}))
+    before = model.read_bytes()
+    assert card.main([str(model), str(path)]) == 1 and "kodak.json: of weights 0000" in capsys.readouterr().err
+    for text in ("[", "{}", "[]"):
+        path.write_text(text)
+        assert card.main([str(model), str(path)]) == 1 and "is no such result" in capsys.readouterr().err
+    assert card.main([str(model), str(tmp_path / "none.json")]) == 1
+    assert not model.with_suffix(".md").exists() and model.read_bytes() == before
+
+
 def test_marks_are_filled_and_can_be_filled_again(tmp_path):
     page = tmp_path / "README.md"
     page.write_text("a\n<!-- x: written by `make card` -->\nold\n<!-- x: end; written by `make card` -->\nb\n")
@@ -55,5 +91,5 @@ def test_marks_are_filled_and_can_be_filled_again(tmp_path):
 
 def test_readme_has_the_marks():
     content = (card.ROOT / "README.md").read_text()
-    for name in ("picture", "results"):
+    for name in ("picture", "results", "answer"):
         assert card.MARKS.format(f"{name}: written") in content

@@ -61,6 +61,29 @@ def test_each_codec_keeps_the_machine_that_it_was_timed_on(model, arguments, tmp
     assert lines[0].endswith("(an abacus)") and lines[1].endswith(f"({here})")
 
 
+def test_a_flat_image_has_no_curve_but_ends_nothing(model, arguments, tmp_path, capsys):
+    """JPEG has no error on it: an infinite PSNR, whose mean is none."""
+    Image.new("RGB", (128, 128), (128, 128, 128)).save(tmp_path / "flat.png")
+    command = ["evaluate", str(tmp_path), *arguments[2:], "--model", str(model), "--codecs", "jpeg", "--qualities"]
+    assert main([*command, "0,2,4,6"]) == 0
+    entry = json.loads((tmp_path / "result.json").read_text())["bd_rate_psnr"]["jpeg"]
+    assert entry["mean_curves"] is None and entry["why"] and entry["per_image"] == {"percent": None, "images": 0}
+    assert "BD-rate against jpeg: –" in capsys.readouterr().out
+
+
+def test_what_two_machines_measured_names_both(model, arguments, tmp_path):
+    output = tmp_path / "result.json"
+    arguments += ["--model", str(model), "--qualities", "0,2,4,6", "--codecs", "none"]
+    assert main(arguments) == 0
+    result = json.loads(output.read_text())
+    here = result["hardware"]
+    del result["files"][OURS]["6"]["two.png"]  # it was stopped, and goes on elsewhere
+    output.write_text(json.dumps(result | {"hardware": "an abacus", "hardware_of": {OURS: "an abacus"}}))
+    for _ in range(2):
+        assert main(arguments) == 0
+        assert json.loads(output.read_text())["hardware_of"] == {OURS: f"an abacus; then {here}"}
+
+
 def test_refined_files_are_a_curve_of_their_own(model, arguments, tmp_path, capsys):
     output, name = tmp_path / "result.json", f"{OURS} tiny, effort 2"
     arguments += ["--model", str(model), "--codecs", "none", "--qualities", "0,2,4,6"]

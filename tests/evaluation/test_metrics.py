@@ -37,3 +37,6 @@ def test_bd_rate_refuses_what_it_cannot_compare():
         bd_rate(curve, curve[:3])
     with pytest.raises(CcaError, match="share no quality"):
         bd_rate(curve, [(r, d + 20) for r, d in curve])
+    for worse, why in (((1.2, math.inf), "finite"), ((0.0, 27), "above 0"), ((1.2, 35), "equal quality")):
+        with pytest.raises(CcaError, match=why):
+            bd_rate([*curve, worse], curve)

@@ -6,8 +6,9 @@ from ccalib.images import to_tensor
 from ccalib.lessons.live import Watched, checkpoint_of, point
 from ccalib.lessons.widgets import Dashboard
 from ccalib.model.presets import TINY
-from ccalib.training.loop import Settings, Trainer
+from ccalib.training.loop import Trainer
 from ccalib.training.schedule import plan_for
+from ccalib.training.settings import Settings
 from ccalib.training.validate import validate
 
 SETTINGS = Settings(batch=2, crop=64, warmup=0, ema=0.9, log_every=2)

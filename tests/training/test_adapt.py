@@ -11,8 +11,9 @@ from ccalib.model.presets import SMALL, TINY, Preset
 from ccalib.training import adapt as adapting
 from ccalib.training import checkpoint
 from ccalib.training.adapt import adapt
-from ccalib.training.loop import Settings, Trainer
+from ccalib.training.loop import Trainer
 from ccalib.training.schedule import Plan
+from ccalib.training.settings import Settings
 
 FAST = Settings(batch=2, crop=64, log_every=1)
 
@@ -83,3 +84,15 @@ def test_what_cannot_go_on_is_refused(silent):
     with_path = silent | {"preset": TINY.to_json()}
     with pytest.raises(CcaError, match="linear path"):
         adapt(with_path, dataclasses.replace(TINY, hyper_klt=False), None)
+
+
+def test_an_honest_run_goes_on_in_another_shape(photos, tmp_path, monkeypatch):
+    """What it was trained with is in its settings; the wider model's auxiliary starts anew."""
+    monkeypatch.setattr(adapting, "widen", lambda codec, preset, photos: Codec(preset))
+    honest = dataclasses.replace(FAST, loss="honest", alpha=0.5)
+    Trainer(tmp_path / "a", TINY, photos, honest, plan=Plan(1, 1, 2), progress=False).train()
+    wider = dataclasses.replace(TINY, latent=TINY.latent + 16)
+    state = adapt(checkpoint.load(tmp_path / "a/last.pt"), wider, photos)
+    trainer = Trainer(tmp_path / "b", wider, photos, honest, plan=Plan(2, 3, 3, 2), state=state, progress=False)
+    trainer.train()
+    assert trainer.step == 3

@@ -4,8 +4,9 @@ import pytest
 
 from ccalib.model.presets import TINY
 from ccalib.training.clock import Clock
-from ccalib.training.loop import Settings, Trainer
+from ccalib.training.loop import Trainer
 from ccalib.training.schedule import plan_for
+from ccalib.training.settings import Settings
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ import torch
 from ccalib import CcaError
 from ccalib.lessons.live import checkpoint_of
 from ccalib.training import checkpoint
-from ccalib.training.loop import PATIENCE, Settings
+from ccalib.training.loop import PATIENCE
+from ccalib.training.settings import Settings
 from tests.faults import largest_file
 from tests.training.test_loop import FAST, equal, make
 

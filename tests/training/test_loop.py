@@ -13,10 +13,14 @@ import torch
 
 from ccalib import CcaError, weights
 from ccalib.cli import main
+from ccalib.files.lock import held
 from ccalib.model.presets import TINY
 from ccalib.training import checkpoint
-from ccalib.training.loop import Settings, Stopped, Trainer
+from ccalib.training import start as start_
+from ccalib.training.data import Crops, load_photos, split
+from ccalib.training.loop import Stopped, Trainer
 from ccalib.training.schedule import Plan, plan_for
+from ccalib.training.settings import Settings
 from tests.conftest import DATA
 
 FAST = Settings(batch=2, crop=64, warmup=2, log_every=2, ema=0.9)
@@ -165,13 +169,14 @@ def test_kill_9_and_resume(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(tmp_path):
-    """`accelerate launch` with two CPU processes: both see half of each batch, and end with the same weights."""
+def test_two_processes_train_as_one(tmp_path, monkeypatch):
+    """`accelerate launch` with two CPU processes: each sees half of a batch; they step along their mean gradient."""
     # --multi_gpu is what makes `accelerate launch` start several processes without MPI; without a GPU they use gloo
     launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", "ccalib"]
     options = ["--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--steps", "4"]
-    command = [sys.executable, "-m", *launch, *COMMAND, *options, "--loss", "honest", "--alpha", "0.5"]
+    options += ["--loss", "honest", "--alpha", "0.5", "--bf16", "off"]
+    command = [sys.executable, "-m", *launch, *COMMAND, *options]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "run/tiny.safetensors").exists()
@@ -179,6 +184,46 @@ def test_two_processes_train_as_one(tmp_path):
     assert [e["step"] for e in entries if e["kind"] == "train"] == [1, 2, 3, 4]
     state = checkpoint.load(tmp_path / "run/last.pt")
     assert state["processes"] == 2
+
+    photos = load_photos(split(DATA / "images", None)[0], tmp_path / "cache", 64, progress=False)
+    settings = Settings(batch=2, crop=64, log_every=1, loss="honest", alpha=0.5)
+    monkeypatch.setattr(start_, "PATCHES", 50_000)  # the two began as a user's run does
+    monkeypatch.setattr(start_, "BLOCKS", 6_000)
+    norms = {}
+    for those in ((0, 1), (0,), (1,)):  # of the first step: later ones amplify every last digit
+        plan = Plan(**state["plan"])
+        trainer = Trainer(tmp_path / "one", TINY, photos, settings, plan=plan, progress=False)
+        crops = Crops(photos, TINY, 64, 2, settings.seed, processes=2)
+
+        def mean(x, quality, alpha, trainer=trainer, crops=crops, those=those):
+            totals = [trainer.objective(*crops.at(0, process), alpha) for process in those]
+            return sum(total for total, _ in totals) / len(those), totals[0][1]
+
+        trainer.objective.train()
+        trainer.wrapped = mean
+        norms[those] = trainer._step()[1]
+    logged = next(e["norm"] for e in entries if e["step"] == 1)
+    assert logged == pytest.approx(norms[0, 1], rel=1e-3)
+    assert all(abs(norms[one] / logged - 1) > 0.05 for one in ((0,), (1,)))
+
+
+def test_a_stop_before_the_plan_keeps_the_warm_up(photos, tmp_path):
+    """Minutes become steps after 30 of them; until then a checkpoint says where the run began, and how."""
+    trainer = Trainer(tmp_path / "a", TINY, photos, FAST, minutes=1.0, progress=False)
+    rates = [trainer._rate()]
+    trainer.step = 1
+    trainer.save()
+    rates.append(trainer._rate())
+    again = Trainer(
+        tmp_path / "a", TINY, photos, FAST, minutes=1.0, state=checkpoint.load(tmp_path / "a/last.pt"), resume=True,
+        progress=False,
+    )  # fmt: skip
+    assert rates == [pytest.approx(0.5), 1.0] and again._rate() == 1.0
+    again.step = 0
+    assert again._rate() == rates[0]
+    again.first, again.step, again._timed = 0, 30, 0.0
+    again._plan(30.0)
+    assert again.plan.start == 0 and again.plan.warmup > 0
 
 
 def test_options_that_make_no_sense(tmp_path, capsys):
@@ -189,9 +234,30 @@ def test_options_that_make_no_sense(tmp_path, capsys):
         (["--steps", "2", "--loss", "kind"], "--loss"),
         (["--steps", "2", "--crop", "100"], "--crop"),
         (["--resume"], "no such checkpoint"),
+        (["--steps", "0"], "--steps: at least 1"),
+        (["--minutes", "nan"], "--minutes: above 0"),
+        (["--minutes", "-1"], "--minutes: above 0"),
+        (["--steps", "2", "--threads", "-1"], "--threads: at least 1"),
+        (["--steps", "2", "--batch", "0"], "--batch: at least 1"),
+        (["--steps", "2", "--log-every", "0"], "--log-every: at least 1"),
+        (["--steps", "2", "--seed", "-1"], "--seed: 0 or more"),
+        (["--steps", "2", "--lr", "nan"], "--lr: a number"),
     ):
         assert main([*base, *more]) == 1
         assert word in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+    rulers = tmp_path / "rulers.pt"
+    checkpoint.save(rulers, {"origin": {}, "rulers": {}})
+    assert main([*base, "--steps", "2", "--continue-from", str(rulers)]) == 1
+    assert "rulers.pt: a checkpoint, but not of `ccalib train`" in capsys.readouterr().err
+
+
+def test_one_process_trains_in_a_folder(tmp_path, capsys):
+    base = [*COMMAND, "--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--steps", "1"]
+    with held(tmp_path / "run") as mine:
+        assert mine and main(base) == 1
+        assert "another process trains there" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_end_of_the_decay_trains_only_what_a_decoder_has(photos, tmp_path):

@@ -6,8 +6,9 @@ import torch
 from ccalib.model.gains import lambda_of
 from ccalib.model.presets import TINY
 from ccalib.training.data import Crops
-from ccalib.training.loop import Settings, optimizers
+from ccalib.training.loop import optimizers
 from ccalib.training.losses import Objective, bits, released
+from ccalib.training.settings import Settings
 from ccalib.training.start import new_codec, seeded
 from tests.conftest import shaken
 

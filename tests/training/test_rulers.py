@@ -255,3 +255,7 @@ def test_the_command_fits_measures_and_skips(model, tmp_path, capsys, monkeypatc
     before = (tmp_path / "r.safetensors").read_bytes()
     assert main([*command, "--quiet"]) == 0 and "already" in capsys.readouterr().err
     assert (tmp_path / "r.safetensors").read_bytes() == before
+    for text in ('{"sets": {}, "files": {}}', "[]", "{"):  # results of another command
+        (tmp_path / "r.json").write_text(text)
+        assert main([*command, "--quiet"]) == 1 and "r.json: not results of" in capsys.readouterr().err
+        assert (tmp_path / "r.json").read_text() == text

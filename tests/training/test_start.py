@@ -10,8 +10,9 @@ from ccalib.model.presets import TINY
 from ccalib.model.transforms import PATCH
 from ccalib.training.data import patches
 from ccalib.training.export import carry_history, note_command
-from ccalib.training.loop import Settings, Trainer
+from ccalib.training.loop import Trainer
 from ccalib.training.schedule import plan_for
+from ccalib.training.settings import Settings
 from ccalib.training.start import HYPER_SHARE, from_weights, new_codec
 
 

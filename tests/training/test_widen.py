@@ -9,8 +9,9 @@ from ccalib.model.codec import Codec
 from ccalib.model.presets import TINY, Preset
 from ccalib.training import checkpoint, widen
 from ccalib.training.adapt import adapt
-from ccalib.training.loop import Settings, Trainer
+from ccalib.training.loop import Trainer
 from ccalib.training.schedule import Plan
+from ccalib.training.settings import Settings
 from ccalib.training.start import new_codec
 
 WIDE = dataclasses.replace(TINY, latent=160, last_kernel=3)

@@ -1,0 +1,41 @@
+"""One process at a time. A lock is on a folder and ends with its process, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ccalib.errors import CcaError
+
+
+@contextlib.contextmanager
+def _locked(folder: Path, how: int) -> Iterator[bool]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise CcaError(f"{folder}: can't be a folder to write to ({error})") from error
+    try:
+        try:
+            fcntl.flock(handle, how)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(handle)
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # only if nothing was put there
+
+
+def held(folder: Path) -> contextlib.AbstractContextManager[bool]:
+    """Whether this process now holds a folder, which is made if need be. Raises CcaError where it can't be made."""
+    return _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def changing(path: Path) -> contextlib.AbstractContextManager[bool]:
+    """Read a file in a shared folder, add to it and write it: waits until no other process does. Raises CcaError."""
+    return _locked(path.parent, fcntl.LOCK_EX)
