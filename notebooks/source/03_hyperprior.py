@@ -132,7 +132,7 @@ print(view.words)
 for side, found in by_side.items():
     k = best[side]
     saved = 100 * (1 - sum(found[k]) / sum(found[1]))
-    result = "one scale for all (K = 1)" if k == 1 else f"K = {k}, saving about {about(saved, 2)} %"
+    result = "one scale for all (K = 1)" if k == 1 else f"K = {k}, saving {saved:.0f} %"
     print(f"blocks of {side}x{side}: best {result}")
 view
 

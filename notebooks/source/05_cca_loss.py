@@ -604,7 +604,7 @@ for name, values in ratios.items():
 # %%
 summary = json.loads((ROOT / "data" / "results" / "ablation.json").read_text())
 print(textwrap.fill(summary["rule"], 100))
-runs = summary["runs"].values() if isinstance(summary["runs"], dict) else summary["runs"]
+runs = summary["runs"].values()
 longer = sum(run["steps"] > summary["steps"] for run in runs)
 print(f"{len(runs) - longer} runs of {summary['steps']:,} steps and {longer} longer ones, on {summary['hardware']}")
 if summary["missing"]:
