@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ccalib import style
 from ccalib.errors import CcaError
 from ccalib.evaluation import reference
-from ccalib.evaluation.summary import OURS
+from ccalib.evaluation.summary import OURS, points_of
 from ccalib.files.coding import write
 
 RATES = (0, 1.6)  # bits per pixel shown
@@ -23,7 +23,7 @@ Points = list[tuple[float, float]]
 
 def curves_of(result: dict) -> tuple[dict[str, Points], dict[str, Points]]:
     """(bpp, dB) points by rising rate: what was run here, and, on Kodak only, what the literature says, best first."""
-    live = {name: sorted((p["bpp"], p["psnr"]) for p in curve) for name, curve in result["curves"].items()}
+    live = {name: sorted(points) for name in result["curves"] if (points := points_of(result, name))}
     try:
         sourced = {c["label"]: [tuple(p) for p in c["points"]] for c in reference.curves(result["images"]).values()}
     except CcaError:

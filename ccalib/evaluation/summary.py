@@ -57,21 +57,20 @@ def summarize(result: dict) -> None:
     result["sourced"] = {"bd_rate_psnr": of.pop(OURS), "bd_rate_refined": of}
 
 
-def _points(result: dict, name: str) -> list[tuple[float, float]]:
-    """(bpp, dB) of a mean curve, where an image without any error leaves the mean finite."""
+def points_of(result: dict, name: str) -> list[tuple[float, float]]:
+    """(bpp, dB) of a mean curve; not of a quality at which an image has no error, whose mean PSNR would be infinite."""
     return [(p["bpp"], p["psnr"]) for p in result["curves"][name] if "psnr" in p]
 
 
 def _between(anchor: str, own: str, measured: dict, result: dict) -> dict:
-    points = _points(result, anchor)
     per_image = _per_image(measured[anchor], measured[own], list(result["images"]))
-    return _against(points, result, own) | {"per_image": per_image}
+    return _against(points_of(result, anchor), result, own) | {"per_image": per_image}
 
 
 def _against(anchor: list, result: dict, own: str = OURS) -> dict:
     """`mean_curves`: our BD-rate against an anchor's (bpp, dB) points; or None, and `why`."""
     try:
-        return {"mean_curves": bd_rate(anchor, _points(result, own))}
+        return {"mean_curves": bd_rate(anchor, points_of(result, own))}
     except CcaError as error:
         return {"mean_curves": None, "why": str(error)}
 

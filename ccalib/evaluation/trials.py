@@ -140,11 +140,10 @@ def main(argv: list[str] | None = None) -> int:
         times = pace.load(args.pace) if args.pace else None
         with changing(args.output):
             old = kept(args.output) if args.add else []
+            same_pace(old + [row | ({"paced_on": times["hardware"]} if times else {}) for row in new])
             named = {row["name"]: row for row in old + new}  # one read anew keeps its place
             if times:  # the old ones too: they may be of step times that were measured anew since
-                same_pace([row for row in old if "paced_on" in row] + [{"paced_on": times["hardware"]}])
                 named = {name: paced(row, times, args.pace) for name, row in named.items()}
-            same_pace(list(named.values()))
             order = [name for name in (times["trainings"] if times else ()) if name in named]
             rows = compare([named[name] for name in dict.fromkeys([*order, *named])])
             write(args.output, (json.dumps(rows, indent=1) + "\n").encode())

@@ -27,13 +27,18 @@ def _locked(folder: Path, how: int) -> Iterator[bool]:
         yield True
     finally:
         os.close(handle)
-        with contextlib.suppress(OSError):
-            folder.rmdir()  # only if nothing was put there
 
 
-def held(folder: Path) -> contextlib.AbstractContextManager[bool]:
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[bool]:
     """Whether this process now holds a folder, which is made if need be. Raises CcaError where it can't be made."""
-    return _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with _locked(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as mine:
+        try:
+            yield mine
+        finally:
+            if mine:  # and none but its holder removes it, if nothing was put there
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
 
 
 def changing(path: Path) -> contextlib.AbstractContextManager[bool]:

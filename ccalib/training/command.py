@@ -155,7 +155,7 @@ def _train(args: argparse.Namespace) -> int:
     from ccalib import weights
     from ccalib.model.presets import PRESETS, Preset
     from ccalib.training import checkpoint, export
-    from ccalib.training.adapt import adapt
+    from ccalib.training.adapt import CROP, adapt
     from ccalib.training.data import load_photos, split
     from ccalib.training.loop import Stopped, Trainer
     from ccalib.training.schedule import Plan, plan_for
@@ -201,8 +201,8 @@ def _train(args: argparse.Namespace) -> int:
 
     train, held = split(args.photos, args.validation)
     photos = load_photos(train, args.cache, settings.crop, not args.quiet)
-    if state and preset != stored:  # what is new is measured on crops of 256²
-        state = adapt(state, preset, load_photos(train, args.cache, max(settings.crop, 256), not args.quiet))
+    if state and preset != stored:  # what is new is measured on larger crops
+        state = adapt(state, preset, load_photos(train, args.cache, max(settings.crop, CROP), not args.quiet))
     validation = load_photos(held, args.cache, 64, not args.quiet) if held else None
     skipped = photos.skipped + (validation.skipped if validation else [])
     for line in skipped:

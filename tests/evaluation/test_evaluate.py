@@ -65,7 +65,7 @@ def test_a_flat_image_has_no_curve_but_ends_nothing(model, arguments, tmp_path, 
     """JPEG has no error on it: an infinite PSNR, whose mean is none."""
     Image.new("RGB", (128, 128), (128, 128, 128)).save(tmp_path / "flat.png")
     command = ["evaluate", str(tmp_path), *arguments[2:], "--model", str(model), "--codecs", "jpeg", "--qualities"]
-    assert main([*command, "0,2,4,6"]) == 0
+    assert main([*command, "0,2,4,6", "--plot", str(tmp_path / "curves.png")]) == 0
     entry = json.loads((tmp_path / "result.json").read_text())["bd_rate_psnr"]["jpeg"]
     assert entry["mean_curves"] is None and entry["why"] and entry["per_image"] == {"percent": None, "images": 0}
     assert "BD-rate against jpeg: –" in capsys.readouterr().out

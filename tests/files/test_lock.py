@@ -14,6 +14,10 @@ from ccalib.files.lock import changing, held
 def test_a_folder_is_held_once(tmp_path):
     with held(tmp_path / "run") as mine, held(tmp_path / "run") as other:
         assert mine and not other
+    with held(tmp_path / "run") as mine:
+        with held(tmp_path / "run") as other:
+            assert mine and not other
+        assert (tmp_path / "run").exists()  # who was refused leaves it to its holder
     assert not (tmp_path / "run").exists()  # nothing was put there
     with held(tmp_path / "run") as again:
         assert again
