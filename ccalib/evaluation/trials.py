@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from pathlib import Path
 
@@ -81,9 +80,9 @@ def paced(row: dict, found: dict, path: Path) -> dict:
     known = found["trainings"].get(row["name"])
     if known is None:
         raise CcaError(f"{row['name']}: not among the step times in {path}: {', '.join(found['trainings'])}")
-    told = shlex.split(row["command"].partition("  # ")[0])[2:]  # after "ccalib train"
+    told = row["command"].partition("  # ")[0].removeprefix("ccalib train ")
     own = row["steps"] - row["from_steps"]
-    if own != known["steps"] or _options(told) != _options(["", "--run", "", *shlex.split(known["options"])]):
+    if own != known["steps"] or _options(told) != _options(f"- --run - {known['options']}"):
         raise CcaError(
             f"{row['name']}: {own:,} steps of `{row['command']}`; in {path} it has {known['steps']:,}, with: "
             f"{known['options'] or 'no other options'}"
@@ -92,14 +91,9 @@ def paced(row: dict, found: dict, path: Path) -> dict:
     return row | {"minutes": round(minutes, 1), "paced_on": found["hardware"], "seconds_per_step": known["seconds"]}
 
 
-def _options(words: list[str]) -> dict:
+def _options(line: str) -> dict:
     """The options of a `ccalib train` that decide what a step costs and what it does: not where, nor how many steps."""
-    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
-    command.add_arguments(parser)
-    try:
-        chosen, _ = parser.parse_known_args(words)
-    except (argparse.ArgumentError, ValueError, SystemExit) as error:
-        raise CcaError(f"{shlex.join(words)}: no options of ccalib train ({error})") from error
+    chosen, _ = command.parsed(line, f"`{line}`, no options of ccalib train")
     return {name: getattr(chosen, name) for name in (*command.SETTINGS, "preset", "shape", "lambdas", "bf16")}
 
 

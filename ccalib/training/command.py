@@ -9,6 +9,7 @@ import dataclasses
 import json
 import math
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,6 +105,16 @@ def keep_freed_memory() -> None:
     if mallopt:
         mallopt(M_MMAP_THRESHOLD, 32 << 20)  # the most that it takes
         mallopt(M_TRIM_THRESHOLD, (1 << 31) - 1)
+
+
+def parsed(line: str, what: str) -> tuple[argparse.Namespace, list[str]]:
+    """What stands after `ccalib train`, and the words of it that it hasn't. Raises CcaError: names `what`."""
+    parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
+    add_arguments(parser)
+    try:
+        return parser.parse_known_args(shlex.split(line))
+    except (argparse.ArgumentError, ValueError, SystemExit) as error:
+        raise CcaError(f"{what}: {error}") from error
 
 
 def chosen_settings(args: argparse.Namespace) -> dict:

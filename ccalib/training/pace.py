@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import shlex
 import statistics
 import sys
 import tempfile
@@ -76,16 +75,11 @@ def measure(args: argparse.Namespace, options: dict[str, str]) -> dict[str, floa
         CcaError: options that `ccalib train` wouldn't take.
     """
     command.prepare_process(None)
-    parser = argparse.ArgumentParser(exit_on_error=False)
-    command.add_arguments(parser)
     train, _ = split(args.photos, args.validation)
     works, trainers = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name, text in tqdm(options.items(), desc="preparing", unit="training"):
-            try:
-                chosen, rest = parser.parse_known_args([str(args.photos), "--run", name, *shlex.split(text)])
-            except (argparse.ArgumentError, ValueError) as error:
-                raise CcaError(f"{name}: {error}") from error
+            chosen, rest = command.parsed(f"- --run - {text}", name)
             if rest:
                 raise CcaError(f"{name}: ccalib train has no {' '.join(rest)}")
             settings = Settings(bf16=command.wants_bf16(chosen), **command.chosen_settings(chosen)).check()
