@@ -1,5 +1,6 @@
 """Resume equals uninterrupted, kill -9 loses at most an interval, several processes agree."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -16,11 +17,11 @@ from ccalib.cli import main
 from ccalib.files.lock import held
 from ccalib.model.presets import TINY
 from ccalib.training import checkpoint
-from ccalib.training import start as start_
 from ccalib.training.data import Crops, load_photos, split
 from ccalib.training.loop import Stopped, Trainer
 from ccalib.training.schedule import Plan, plan_for
 from ccalib.training.settings import Settings
+from ccalib.training.start import from_weights
 from tests.conftest import DATA
 
 FAST = Settings(batch=2, crop=64, warmup=2, log_every=2, ema=0.9)
@@ -142,9 +143,10 @@ def lines(run: Path) -> int:
 
 
 @pytest.mark.slow
-def test_kill_9_and_resume(tmp_path, capsys):
+def test_kill_9_and_resume(model, tmp_path, capsys):
     run, cache = tmp_path / "run", tmp_path / "cache"
-    process = start(run, cache, "--steps", "2000", "--checkpoint-minutes", "0.01")
+    begin = ("--continue-from", str(model), "--steps", "2000", "--checkpoint-minutes", "0.01")
+    process = start(run, cache, *begin)
     wait_for(lambda: (run / "last.pt").exists() and lines(run) > 3, process)
     process.kill()
     process.wait()
@@ -169,13 +171,13 @@ def test_kill_9_and_resume(tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_two_processes_train_as_one(tmp_path, monkeypatch):
+def test_two_processes_train_as_one(model, tmp_path):
     """`accelerate launch` with two CPU processes: each sees half of a batch; they step along their mean gradient."""
     # --multi_gpu is what makes `accelerate launch` start several processes without MPI; without a GPU they use gloo
     launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", "ccalib"]
     options = ["--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--steps", "4"]
-    options += ["--loss", "honest", "--alpha", "0.5", "--bf16", "off"]
+    options += ["--loss", "honest", "--alpha", "0.5", "--bf16", "off", "--continue-from", str(model)]
     command = [sys.executable, "-m", *launch, *COMMAND, *options]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -187,12 +189,10 @@ def test_two_processes_train_as_one(tmp_path, monkeypatch):
 
     photos = load_photos(split(DATA / "images", None)[0], tmp_path / "cache", 64, progress=False)
     settings = Settings(batch=2, crop=64, log_every=1, loss="honest", alpha=0.5)
-    monkeypatch.setattr(start_, "PATCHES", 50_000)  # the two began as a user's run does
-    monkeypatch.setattr(start_, "BLOCKS", 6_000)
     norms = {}
     for those in ((0, 1), (0,), (1,)):  # of the first step: later ones amplify every last digit
-        plan = Plan(**state["plan"])
-        trainer = Trainer(tmp_path / "one", TINY, photos, settings, plan=plan, progress=False)
+        begin = {"plan": Plan(**state["plan"]), "state": from_weights(model, dataclasses.asdict(settings))}
+        trainer = Trainer(tmp_path / "one", TINY, photos, settings, **begin, progress=False)
         crops = Crops(photos, TINY, 64, 2, settings.seed, processes=2)
 
         def mean(x, quality, alpha, trainer=trainer, crops=crops, those=those):
@@ -204,7 +204,7 @@ def test_two_processes_train_as_one(tmp_path, monkeypatch):
         norms[those] = trainer._step()[1]
     logged = next(e["norm"] for e in entries if e["step"] == 1)
     assert logged == pytest.approx(norms[0, 1], rel=1e-3)
-    assert all(abs(norms[one] / logged - 1) > 0.05 for one in ((0,), (1,)))
+    assert all(abs(norms[one] / logged - 1) > 0.01 for one in ((0,), (1,)))
 
 
 def test_a_stop_before_the_plan_keeps_the_warm_up(photos, tmp_path):
