@@ -199,6 +199,7 @@ figures: $(READY)  ## rewrite what depends on the weights of `small`: make figur
 	$(MAKE) rulers MODEL=small IMAGES="data/images $(KODAK)"
 	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(KODAK)" -o data/results/kodak.json --again --effort 20 --plot data/results/kodak.png
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.effort "$(PHOTOS)" $(HELD) --again
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.dead_zone "$(PHOTOS)" $(HELD)
 	$(MAKE) complexity card notebooks
 
 clean:  ## remove caches and build products (keeps .venv, runs and weights)

@@ -15,7 +15,7 @@ from PIL import Image
 
 from ccalib import images, weights
 from ccalib.errors import CcaError
-from ccalib.evaluation import complexity, trials
+from ccalib.evaluation import complexity, dead_zone, trials
 from ccalib.evaluation.jpeg import jpeg_of_size
 from ccalib.evaluation.metrics import bd_rate, psnr
 from ccalib.evaluation.summary import OURS, overlap, percent, report, summarize
@@ -24,16 +24,18 @@ from ccalib.model.codec import Codec
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OF_OLD = "(Of the course's first weeks: another shape and other λ. The runs are gone, and the table stays as it was.)"
+OTHERS = ("complexity", "trials", "minutes", "effort", "ablation", "dead_zone")  # results, as `card` takes them
 MARKS = "<!-- {} by `make card` -->"
 
 
 def card(
     path: Path, result: dict | None, title: str, costs: dict | None = None, compared: list[dict] | None = None,
     minutes: list[dict] | None = None, effort: dict | None = None, trained: dict | None = None,
+    zone: dict | None = None,
 ) -> str:  # fmt: skip
     """Markdown: data, minutes, hardware, commands, cost, validation, and the figures of `ccalib evaluate`, of
     `ccalib.evaluation.complexity`, of `ccalib.evaluation.trials` (long ones, and those of equal time), of
-    `ccalib.evaluation.effort` and of `ccalib ablation`."""
+    `ccalib.evaluation.effort`, of `ccalib ablation` and of `ccalib.evaluation.dead_zone`."""
     meta = weights.metadata(path)
     facts, codec = json.loads(meta["card"]), weights.load(path)
     kmac = complexity.kmac_per_pixel(Codec(codec.preset))
@@ -77,6 +79,8 @@ def card(
         lines += [f"By real file bytes ({title}):", "", "```", report(result), "```", ""]
     if effort is not None:
         lines += ["## Search in the encoder (`ccalib encode --effort`)", "", *efforts(effort), ""]
+    if zone is not None:
+        lines += ["## A dead zone in the encoder (not used)", "", dead_zone.table(zone), ""]
     if trained is not None:
         lines += ["## Does the CCA loss help? (`make ablation`, lesson 05)", "", *helps(trained), ""]
     if costs is not None:
@@ -209,8 +213,9 @@ def _mean(entry: dict) -> str:
 
 
 def same_weights(path: Path, results: Path, result: dict) -> None:
-    """Raises CcaError: results of `ccalib evaluate` that are of other weights than those at `path`."""
-    of, own = result["settings"][OURS]["fingerprint"], weights.metadata(path)["fingerprint"]
+    """Raises CcaError: results that are of other weights than those at `path`."""
+    of = result["fingerprint"] if "fingerprint" in result else result["settings"][OURS]["fingerprint"]
+    own = weights.metadata(path)["fingerprint"]
     if of != own:
         raise CcaError(f"{results}: of weights {of}, and {path.name} is {own}: measure them (--again) before the card")
 
@@ -235,10 +240,11 @@ def _rewrite(args: argparse.Namespace) -> None:
     path, result = weights.find(args.model), json.loads(args.results.read_text())
     same_weights(path, args.results, result)
     summarize(result)  # by what the package knows now
-    others = [args.results.with_name(f"{n}.json") for n in ("complexity", "trials", "minutes", "effort", "ablation")]
+    others = [args.results.with_name(f"{n}.json") for n in OTHERS]
     known = [json.loads(other.read_text()) if other.exists() else None for other in others]
-    if known[3]:
-        same_weights(path, others[3], known[3])
+    for i in (3, 5):
+        if known[i]:
+            same_weights(path, others[i], known[i])
     write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", *known).encode())
     thread = json.loads((ROOT / "data/images/thread.json").read_text())["file"]
     caption = picture(

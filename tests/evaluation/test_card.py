@@ -93,3 +93,14 @@ def test_readme_has_the_marks():
     content = (card.ROOT / "README.md").read_text()
     for name in ("picture", "results", "answer"):
         assert card.MARKS.format(f"{name}: written") in content
+
+
+def test_results_of_other_weights_are_refused(model, tmp_path):
+    from ccalib import weights
+
+    own = weights.metadata(model)["fingerprint"]
+    for result in ({"fingerprint": own}, {"settings": {card.OURS: {"fingerprint": own}}}):
+        card.same_weights(model, tmp_path / "a.json", result)
+    for result in ({"fingerprint": "0"}, {"settings": {card.OURS: {"fingerprint": "0"}}}):
+        with pytest.raises(CcaError, match="a.json: of weights 0"):
+            card.same_weights(model, tmp_path / "a.json", result)
