@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
             bench = Bench.load(plan) if plan.exists() else _new_bench(args, place)
             bench.save(plan)
         _same(args, bench, plan)
+    load_rulers(load_results(bench, args.results)[0], args.results)  # what is stale is said before hours of training
     try:
         (_rule if args.rulers else _train)(chosen, bench, place, args.keep)
     except (Stopped, Interrupted) as stopped:
@@ -147,6 +148,18 @@ def load_results(bench, results: Path) -> tuple[dict[str, dict], float | None]:
     return {r.name: found[r.name] for r in TABLE if r.name in found}, alpha
 
 
+def load_rulers(found: dict[str, dict], results: Path) -> dict[str, dict]:
+    """Rulers by the run's name, beside `found`, which `load_results` gives. Raises CcaError: stale ones."""
+    from ccalib.training.arms import RULED
+
+    paths = {r.name: results / f"{r.name}.rulers.json" for r in RULED}
+    ruled = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    stale = [n for n, rulers in ruled.items() if n in found and rulers["fingerprint"] != found[n]["fingerprint"]]
+    if stale:
+        raise CcaError(f"{paths[stale[0]]}: of other weights than {stale[0]}.json; remove it, and its .track.json")
+    return ruled
+
+
 def _train(chosen: list, bench, place, keep: Path) -> None:
     from ccalib.evaluation.ablation_runs import run_once, weights_of
     from ccalib.training.arms import KEPT
@@ -197,15 +210,9 @@ def _finish(path: Path, name: str, work: Callable) -> None:
 def _summarize(bench, results: Path) -> None:
     from ccalib.evaluation.ablation import report, summarize
     from ccalib.files.coding import write
-    from ccalib.training.arms import RULED
 
     found, _ = load_results(bench, results)
-    paths = {r.name: results / f"{r.name}.rulers.json" for r in RULED}
-    ruled = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
-    stale = [n for n, rulers in ruled.items() if n in found and rulers["fingerprint"] != found[n]["fingerprint"]]
-    if stale:
-        raise CcaError(f"{paths[stale[0]]}: of other weights than {stale[0]}.json; remove it, and its .track.json")
-    summary = summarize(found, ruled, bench)
+    summary = summarize(found, load_rulers(found, results), bench)
     write(results.with_suffix(".json"), (json.dumps(summary, separators=(",", ":")) + "\n").encode())
     print(report(summary))
 

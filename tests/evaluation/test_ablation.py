@@ -299,7 +299,8 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     rulers = results / "k1.7-plain-s0.rulers.json"
     rulers.write_text(json.dumps(ruled | {"fingerprint": "0" * 16}))
     capsys.readouterr()
-    assert main(["ablation", "k1.7-plain-s0", *base]) == 1
-    assert "rulers.json: of other weights than k1.7-plain-s0.json" in capsys.readouterr().err
+    assert main(["ablation", "k1.7-plain-s1", *base]) == 1
+    said = capsys.readouterr()
+    assert "rulers.json: of other weights than k1.7-plain-s0.json" in said.err and "k1.7-plain-s1" not in said.out
     assert again == track  # from its checkpoints: the same
     assert again[0]["card"]["first_group_errors"] != again[1]["card"]["first_group_errors"]
