@@ -154,7 +154,7 @@ endef
 
 # One difference each from the first, from the same seed (seed-1 shows what chance does). What is in the results is not run again.
 TRIALS ?= reference seed-1 crop-192 lr-double no-klt m-192 unweighted narrow crop-256 klt-free klt-still gains-free lr-half \
-    kernel-5 no-hyper-klt no-ema long-ema muon
+    kernel-5 no-hyper-klt no-ema long-ema muon m-256 m-128 lambdas batch-4
 TRIAL_seed-1 := --seed 1
 TRIAL_crop-192 := --batch 4 --crop 192
 TRIAL_crop-256 := --batch 2 --crop 256
@@ -168,6 +168,10 @@ TRIAL_unweighted := --weight-power 0
 TRIAL_no-ema := --ema 0
 TRIAL_long-ema := --ema 0.999
 TRIAL_m-192 := --shape latent=192 k=1.7
+TRIAL_m-256 := --shape latent=256 k=1.9
+TRIAL_m-128 := --shape latent=128 k=1.4
+TRIAL_lambdas := --lambdas 0.0018 0.05
+TRIAL_batch-4 := --batch 4
 TRIAL_kernel-5 := --shape last_kernel=5
 TRIAL_narrow := --shape widths=[24,48,96]
 TRIAL_no-klt := --shape klt=false hyper_klt=false
