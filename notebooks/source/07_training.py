@@ -507,6 +507,8 @@ DIFFERS = {
     "lr-double": "twice the learning rate", "lr-half": "half the learning rate",
     "klt-free": "KLT learns 5 times as fast", "klt-still": "KLT never learns",
     "gains-free": "gains learn 10 times as fast", "unweighted": "all λ weigh alike",
+    "m-256": "256 latent channels, k = 1.9", "m-128": "128 latent channels, k = 1.4",
+    "lambdas": "λ from 0.0018 to 0.05", "batch-4": "4 crops of 128²",
     "no-ema": "no average of weights", "long-ema": "an average over 1,000 steps, not 100",
 }  # fmt: skip
 equal = json.loads((IMAGES.parent / "results" / "minutes.json").read_text())
