@@ -9,7 +9,7 @@ A symbol near 0 costs fewer bits than its neighbor, so an encoder may round towa
 Each range of scales is tried alone with every θ, on half of the validation photographs; what gave the lowest mean
 R + λD there is put together, and measured on the other half. Stop it at any time, the same command goes on.
 
-A lower R + λD at each quality need not mean a better curve: a somewhat lower quality can give as much. So BD-rate decides.
+A lower R + λD at each quality need not mean a better curve, since λ may suit a lower quality: the BD-rate decides.
 """
 
 from __future__ import annotations
@@ -133,7 +133,6 @@ def table(result: dict) -> str:
     counts = result["photographs"]
     gain = f"BD-rate {result['bd_rate']['percent']:+.2f} %, by estimated rate, on {counts['measured']} validation"
     lines += ["", f"{gain} photographs; θ chosen on {counts['tuned']} others (0.5 is the nearest symbol)."]
-    lines += ["R + λD at a quality may fall without a better curve: so it does at a somewhat lower quality."]
     return "\n".join(lines)
 
 
@@ -147,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--validation", type=Path, default=ROOT / "data/weights/validation.txt", help="their names")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "data/results/dead_zone.json", help="%(default)s")
     parser.add_argument("--model", default="small", help="weights: name, path or fingerprint (%(default)s)")
-    parser.add_argument("--qualities", type=float, nargs="+", default=[0, 2, 4, 6], help="four or more")
+    parser.add_argument("--qualities", type=float, nargs="+", default=list(range(7)), help="four or more (%(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (%(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args(argv)
