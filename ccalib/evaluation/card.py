@@ -78,9 +78,11 @@ def card(
     if result is not None:
         lines += [f"By real file bytes ({title}):", "", "```", report(result), "```", ""]
     if effort is not None:
-        lines += ["## Search in the encoder (`ccalib encode --effort`)", "", *efforts(effort), ""]
+        lines += ["## Search in the encoder (`ccalib encode --effort`), by `ccalib.evaluation.effort`", ""]
+        lines += [*efforts(effort), ""]
     if zone is not None:
-        lines += ["## A dead zone in the encoder (not used)", "", dead_zone.table(zone), ""]
+        lines += ["## A dead zone in the encoder (not used), by `ccalib.evaluation.dead_zone`", ""]
+        lines += [dead_zone.table(zone), ""]
     if trained is not None:
         lines += ["## Does the CCA loss help? (`make ablation`, lesson 05)", "", *helps(trained), ""]
     if costs is not None:

@@ -8,6 +8,8 @@ A symbol near 0 costs fewer bits than its neighbor, so an encoder may round towa
 
 Each range of scales is tried alone with every θ, on half of the validation photographs; what gave the lowest mean
 R + λD there is put together, and measured on the other half. Stop it at any time, the same command goes on.
+
+A lower R + λD at each quality need not mean a better curve, since λ may suit a lower quality: the BD-rate decides.
 """
 
 from __future__ import annotations
@@ -104,7 +106,7 @@ def measure(codec: Codec, photos: Photos, qualities: list[float], output: Path, 
         best = tune(codec, photos, tuned, quality, progress)
         which = _bar(measured, f"measuring {quality:g}", progress)
         means = np.mean([points(codec, photos[i], quality, [NONE, best]) for i in which], axis=0).tolist()
-        entry = {"quality": quality, "best": best}
+        entry = {"quality": quality, "lambda": lambda_of(codec.preset, quality), "best": best}
         for name, (bpp, mse, psnr) in zip(("without", "with"), means, strict=True):
             entry[name] = {"bpp": bpp, "mse": mse, "psnr": psnr}
         result["points"] = sorted([*result["points"], entry], key=lambda p: p["quality"])
@@ -116,15 +118,17 @@ def measure(codec: Codec, photos: Photos, qualities: list[float], output: Path, 
 
 
 def table(result: dict) -> str:
-    """Markdown: per quality θ of each range of scales, rate and quality without and with it; the BD-rate."""
+    """Markdown: per quality θ of each range of scales, rate, quality and R + λD without and with it; the BD-rate."""
     edges = [f"{edge:g}" for edge in result["ranges"]]
     titles = [f"below {edges[0]}", *(f"{a}–{b}" for a, b in zip(edges, edges[1:], strict=False)), f"above {edges[-1]}"]
-    heads = ["quality", *(f"θ, scale {t}" for t in titles), "bpp", "dB", "bpp with it", "dB with it"]
+    heads = ["quality", *(f"θ, scale {t}" for t in titles), "bpp", "dB", "bpp with it", "dB with it", "R + λD"]
     rows = [heads, ["---"] * len(heads)]
     for p in result["points"]:
         measured = [f"{p[name][unit]:.{places}f}" for name in ("without", "with")
                     for unit, places in (("bpp", 4), ("psnr", 2))]  # fmt: skip
-        rows.append([f"{p['quality']:g}", *(f"{theta:g}" for theta in p["best"]), *measured])
+        without, with_it = (p[name]["bpp"] + p["lambda"] * p[name]["mse"] for name in ("without", "with"))
+        change = f"{100 * (with_it / without - 1):+.2f} %"
+        rows.append([f"{p['quality']:g}", *(f"{theta:g}" for theta in p["best"]), *measured, change])
     lines = [f"| {' | '.join(row)} |" for row in rows]
     counts = result["photographs"]
     gain = f"BD-rate {result['bd_rate']['percent']:+.2f} %, by estimated rate, on {counts['measured']} validation"
@@ -142,7 +146,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--validation", type=Path, default=ROOT / "data/weights/validation.txt", help="their names")
     parser.add_argument("-o", "--output", type=Path, default=ROOT / "data/results/dead_zone.json", help="%(default)s")
     parser.add_argument("--model", default="small", help="weights: name, path or fingerprint (%(default)s)")
-    parser.add_argument("--qualities", type=float, nargs="+", default=[0, 2, 4, 6], help="four or more")
+    parser.add_argument("--qualities", type=float, nargs="+", default=list(range(7)), help="four or more (%(default)s)")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (%(default)s)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     args = parser.parse_args(argv)

@@ -105,11 +105,12 @@ def test_a_training_is_prepared_as_its_options_say_and_equal_work_is_measured_on
     monkeypatch.setattr(pace, "seconds_per_step", times)
     small = "--preset tiny --crop 64"
     trainings = [f"a={small} --batch 2", f"b={small} --shape latent=32 --bf16 on", f"c={small} --batch 2 --lr 0.5"]
+    trainings += [f"d={small} --batch 2 --lambdas 0.01 0.02"]
     assert pace.main([*words, *trainings]) == 0
     a, b = seen
     assert (a.settings.batch, a.preset.latent, b.settings.batch, b.preset.latent) == (2, TINY.latent, 8, 32)
     assert b.settings.bf16
-    assert [one["steps"] for one in pace.load(tmp_path / "pace.json")["trainings"].values()] == [900, 450, 900]
+    assert [one["steps"] for one in pace.load(tmp_path / "pace.json")["trainings"].values()] == [900, 450, 900, 900]
 
 
 def test_options_that_train_has_not_are_named(words, capsys):
