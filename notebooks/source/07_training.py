@@ -545,7 +545,7 @@ for what, sign in (("better", -1), ("worse", 1)):
 #
 # Two changes clearly pay. Gains begin with the formula of section 4, and in fifteen minutes they come nearer to what
 # suits them if they learn faster. And the network may be *smaller*: narrower transforms are done sooner, and more
-# steps fit.
+# steps fit. (Whether y has 320 channels or 128 hardly matters so early.)
 #
 # But what pays at the start need not pay in the tenth hour. The shipped weights had larger crops in their last hours,
 # and which of two widths is better after ten of them, this table can't tell.
