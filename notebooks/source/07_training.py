@@ -138,7 +138,7 @@ def live(trainer):
     return trainer.points
 
 
-from_random = live(watched("tiny from random weights", RANDOM, 80, 3e-3, (0, 8, 16, 32, 56)))
+from_random = live(watched("tiny from random weights", RANDOM, 64, 3e-3, (0, 8, 16, 28, 44)))
 
 # %% [markdown]
 # The first thing it learns is a mean color; then, where it is light and where dark. Other colors come later. Look at
@@ -150,19 +150,19 @@ from_random = live(watched("tiny from random weights", RANDOM, 80, 3e-3, (0, 8, 
 # as a second KLT, from which lesson 03 took its section 7.)
 
 # %%
-from_klt = live(watched("tiny from the KLT", TINY, 48, 1e-3, (0, 12, 24)))
+from_klt = live(watched("tiny from the KLT", TINY, 36, 1e-3, (0, 9, 18)))
 
 # %%
-named = [("random, first", from_random[0]), ("random, 80 steps", from_random[80]), ("KLT, first", from_klt[0]),
-         ("KLT, 48 steps", from_klt[48]), ("finished weights", point(trained, x, QUALITY))]  # fmt: skip
+named = [("random, first", from_random[0]), ("random, 64 steps", from_random[64]), ("KLT, first", from_klt[0]),
+         ("KLT, 36 steps", from_klt[36]), ("finished weights", point(trained, x, QUALITY))]  # fmt: skip
 lines = [["on the photograph not trained on", "bpp", "dB", "R + lambda D, times the last, at least"]]
 for name, p in named:
     times = p.loss / named[-1][1].loss
     at_least = f"{math.floor(10 * times) / 10:.1f}" if times < 2 else f"{math.floor(times)}"
     lines.append([name, f"{p.bpp:.1f}", f"{p.psnr:.0f}", at_least])
-lines[2][1:] = ["", f"over {10 * math.floor(from_random[80].psnr / 10)}", ""]  # more depends on the processor
+lines[2][1:] = ["", f"over {10 * math.floor(from_random[64].psnr / 10)}", ""]  # more depends on the processor
 print(aligned(lines))
-assert from_klt[0].loss < from_random[80].loss / 2 and from_klt[48].loss < from_klt[0].loss
+assert from_klt[0].loss < from_random[64].loss / 2 and from_klt[36].loss < from_klt[0].loss
 
 # %% [markdown]
 # What the KLT has before its first step, a random start does not reach in this time by far. What the KLT start learns
