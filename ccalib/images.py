@@ -100,8 +100,8 @@ def to_bytes(image: Image.Image, **options) -> bytes:
     return buffer.getvalue()
 
 
-def to_tensor(image: Image.Image) -> Tensor:
-    """1×3×H×W float32 in [0, 1] from an RGB image."""
+def to_tensor(image: Image.Image | np.ndarray) -> Tensor:
+    """1×3×H×W float32 in [0, 1] from an RGB image, or its H×W×3 uint8."""
     return torch.from_numpy(np.array(image)).permute(2, 0, 1)[None].float() / 255  # H×W×3 → 1×3×H×W
 
 

@@ -242,20 +242,20 @@ def _rewrite(args: argparse.Namespace) -> None:
     path, result = weights.find(args.model), json.loads(args.results.read_text())
     same_weights(path, args.results, result)
     summarize(result)  # by what the package knows now
-    others = [args.results.with_name(f"{n}.json") for n in OTHERS]
-    known = [json.loads(other.read_text()) if other.exists() else None for other in others]
-    for i in (3, 5):
-        if known[i]:
-            same_weights(path, others[i], known[i])
-    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", *known).encode())
+    others = {name: args.results.with_name(f"{name}.json") for name in OTHERS}
+    known = {name: json.loads(other.read_text()) if other.exists() else None for name, other in others.items()}
+    for name in ("effort", "dead_zone"):
+        if known[name]:
+            same_weights(path, others[name], known[name])
+    write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", *known.values()).encode())
     thread = json.loads((ROOT / "data/images/thread.json").read_text())["file"]
     caption = picture(
         args.model, ROOT / "data/images" / thread, 1, (160, 96, 480, 336), ROOT / "data/results/readme.png"
     )
     fill(ROOT / "README.md", "picture", caption)
     fill(ROOT / "README.md", "results", table(result))
-    if known[4]:
-        fill(ROOT / "README.md", "answer", answer(known[4]))
+    if known["ablation"]:
+        fill(ROOT / "README.md", "answer", answer(known["ablation"]))
     print(caption, table(result), sep="\n")
 
 

@@ -29,11 +29,13 @@ from ccalib import weights
 from ccalib.errors import CcaError
 from ccalib.evaluation.metrics import bd_rate
 from ccalib.files.coding import write
+from ccalib.images import to_tensor
 from ccalib.model.codec import Codec
 from ccalib.model.coders import Estimate
 from ccalib.model.entropy import LatentGaussian
 from ccalib.model.gains import lambda_of
 from ccalib.training.data import Photos, load_photos, split
+from ccalib.training.losses import bits, distortion
 from ccalib.training.validate import CROP, middle
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -58,19 +60,18 @@ class DeadZone(Estimate):
 @torch.inference_mode()
 def points(codec: Codec, photo: np.ndarray, quality: float, choices: list[tuple[float, ...]]) -> list[list[float]]:
     """(bpp, MSE, PSNR in dB) of a photograph's middle at each choice of θ, from one analysis of it."""
-    x = torch.from_numpy(middle(photo).copy()).permute(2, 0, 1)[None].float() / 255
+    x = to_tensor(middle(photo))
     q, pixels = torch.tensor([quality]), x.shape[2] * x.shape[3]
     y, medians = codec.analyze(x, q), codec._medians()
     z_hat = torch.round(codec.hyper_analyze(y) - medians) + medians
-    z_bits = -torch.log2(codec.z_prior(z_hat, training=False)[1]).sum().item()
+    z_bits = bits(codec.z_prior(z_hat, training=False)[1]).item()
     found = []
     for thetas in choices:
         coder = DeadZone(codec.gaussian, thetas)
         decoded = codec.coding_path().walk(z_hat, coder, y)
-        bits = z_bits + sum(-torch.log2(p).sum().item() for p in coder.likelihoods)
-        x_hat = codec.synthesize(torch.cat(decoded, dim=1), q).clamp(0, 1)
-        mse = 255**2 * (x - x_hat).square().mean().item()
-        found.append([bits / pixels, mse, 10 * math.log10(255**2 / mse)])
+        rate = (z_bits + bits(torch.cat(coder.likelihoods, dim=1)).item()) / pixels
+        mse = distortion(x, codec.synthesize(torch.cat(decoded, dim=1), q).clamp(0, 1)).item()
+        found.append([rate, mse, 10 * math.log10(255**2 / mse)])
     return found
 
 

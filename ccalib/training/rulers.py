@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ccalib import weights
 from ccalib.errors import CcaError
+from ccalib.images import to_tensor
 from ccalib.model.codec import Codec
 from ccalib.model.entropy import SCALE_MIN
 from ccalib.model.presets import Preset
@@ -90,7 +91,7 @@ def first_group_error(codec: Codec, rulers: Rulers, photos: Photos, progress: bo
     for quality in tqdm(qualities, desc="first group", leave=False, disable=None if progress else True):
         totals = torch.zeros(2, dtype=torch.float64)
         for i in range(len(photos)):
-            x = torch.from_numpy(middle(photos[i]).copy()).permute(2, 0, 1)[None].float() / 255
+            x = to_tensor(middle(photos[i]))
             predictions = rulers(freeze(codec, x, torch.tensor([quality]), exact=False))
             totals += torch.stack([predictions[name].bits[:, :size].sum() for name in ("main", "auxiliary")])
         shares.append(((totals[1] - totals[0]) / totals[0]).item())

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from ccalib.images import to_tensor
 from ccalib.model.codec import Codec
 from ccalib.model.gains import lambda_of
 from ccalib.training.data import Photos
@@ -41,7 +42,7 @@ def validate(codec: Codec, photos: Photos, qualities: list[float] | None = None,
     for quality in tqdm(qualities, desc="validation", disable=None if progress else True, leave=False):
         rows = []
         for i in range(len(photos)):
-            x = torch.from_numpy(middle(photos[i]).copy()).permute(2, 0, 1)[None].float() / 255
+            x = to_tensor(middle(photos[i]))
             out = codec(x, torch.tensor([quality]))
             pixels = x.shape[2] * x.shape[3]
             groups = bits(out["likelihoods"]["y"], preset.sizes)[0] / pixels

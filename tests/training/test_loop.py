@@ -177,7 +177,7 @@ def test_two_processes_train_as_one(model, tmp_path):
     launch = ["accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1"]
     launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "-m", "ccalib"]
     options = ["--run", str(tmp_path / "run"), "--cache", str(tmp_path / "cache"), "--steps", "4"]
-    options += ["--loss", "honest", "--alpha", "0.5", "--bf16", "off", "--continue-from", str(model)]
+    options += ["--loss", "honest", "--alpha", "0.5", "--bf16", "off", "--continue-from", str(model), "--seed", "1"]
     command = [sys.executable, "-m", *launch, *COMMAND, *options]
     done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -188,7 +188,7 @@ def test_two_processes_train_as_one(model, tmp_path):
     assert state["processes"] == 2
 
     photos = load_photos(split(DATA / "images", None)[0], tmp_path / "cache", 64, progress=False)
-    settings = Settings(batch=2, crop=64, log_every=1, loss="honest", alpha=0.5)
+    settings = Settings(batch=2, crop=64, log_every=1, loss="honest", alpha=0.5, seed=1)
     norms = {}
     for those in ((0, 1), (0,), (1,)):  # of the first step: later ones amplify every last digit
         begin = {"plan": Plan(**state["plan"]), "state": from_weights(model, dataclasses.asdict(settings))}
@@ -204,7 +204,7 @@ def test_two_processes_train_as_one(model, tmp_path):
         norms[those] = trainer._step()[1]
     logged = next(e["norm"] for e in entries if e["step"] == 1)
     assert logged == pytest.approx(norms[0, 1], rel=1e-3)
-    assert all(abs(norms[one] / logged - 1) > 0.01 for one in ((0,), (1,)))
+    assert all(abs(norms[one] / logged - 1) > 0.05 for one in ((0,), (1,)))
 
 
 def test_a_stop_before_the_plan_keeps_the_warm_up(photos, tmp_path):
