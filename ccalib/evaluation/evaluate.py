@@ -26,7 +26,7 @@ from ccalib.evaluation.metrics import ms_ssim, psnr
 from ccalib.evaluation.summary import OURS, is_refined, summarize
 from ccalib.files.coding import decode, encode, write
 from ccalib.model.codec import STRIDE, Codec
-from ccalib.model.refine import steps_of
+from ccalib.model.refine import record, steps_of
 from ccalib.training.export import hardware
 from ccalib.training.losses import bits
 
@@ -90,7 +90,7 @@ def evaluate(
         settings[OURS] = {"weights": codec.preset.name, "fingerprint": codec.fingerprint, "versions": versions}
         points = qualities or [float(q) for q in range(codec.preset.qualities + 1)]
         own |= {f"{OURS} {codec.preset.name}, effort {effort}": effort for effort in map(steps_of, efforts) if effort}
-        settings |= {name: settings[OURS] | {"effort": effort} for name, effort in own.items() if effort}
+        settings |= {name: settings[OURS] | record(effort) for name, effort in own.items() if effort}
         plan = dict.fromkeys(own, points) | plan
         _warm_up(codec, next(iter(pictures.values())), points[0])  # tables and kernels, before any timing
     result = _earlier(output, head, settings, again) | {"left_out": left_out}

@@ -12,12 +12,16 @@ path frozen:
             bits += (1 − w) R(low) + w R(low + 1)                 # expected rate of so choosing
             bits += ½ h w (1 − w)                                 # λ times the choice's variance, seen through g_s
             ŷ = low + w + μ + residual                            # expected latent: later groups and g_s read it
-        y −= Adam(∇(bits + λD))
+        y −= Adam(∇(bits + 1.4 λD))
         sometimes, and at the end: code y as the file will be; keep the cheapest so far, the first y among them
 
 The choice between two neighbors, its odds and the falling temperature are stochastic Gumbel annealing (Yang, Bamler and
 Mandt, "Improving Inference for Neural Image Compression", NeurIPS 2020), which samples it, for thousands of steps. Here
 its expectation stands in for the samples, which leaves no noise to average out.
+
+After a search, R + λD is lowest at the gains of a lower quality than the λ was trained with (by 0.4 or so). Turned
+around: at the gains of a quality, the λ of a higher one is what to search by, and its distortion counts 1.4 times. ẑ
+stays, since moving it too gained nothing in as many steps.
 """
 
 from __future__ import annotations
@@ -42,6 +46,7 @@ TEMPERATURES = (0.2, 0.08)  # first, last
 RATE = 0.1  # largest move of a latent in a step, where 1 is the distance between symbols; falls to a tenth of it
 SMALLEST = 4.0  # bits per latent step, Adam's epsilon: well below this a move is proportional to the gradient
 CURVATURE = 8.0  # bits, h above
+WORTH = 1.4  # of distortion, where 1 is λ of the quality
 CHECK = 10  # steps from one true cost to the next
 LIMIT = 10_000  # steps
 TILE, HALO = 768, 64  # pixels: larger images are refined tile by tile, each inside surroundings that stay as they are
@@ -69,18 +74,24 @@ def steps_of(effort: int) -> int:
     return int(effort)
 
 
+def record(effort: int) -> dict:
+    """What files depend on that are made with so many steps, for results to say."""
+    return {"effort": effort, "temperatures": list(TEMPERATURES), "rate": RATE, "smallest": SMALLEST,
+            "curvature": CURVATURE, "worth": WORTH}  # fmt: skip
+
+
 class Part:
     """An image or a tile of one, B×3×H×W in [0, 1], its ẑ, and the height and width that are no padding."""
 
     def __init__(self, codec: Codec, x: Tensor, z_hat: Tensor, quality: Tensor | None, size: tuple[int, int]) -> None:
         self.codec, self.z_hat, self.quality, self.size = codec, z_hat, quality, size
         self.x = x[:, :, : size[0], : size[1]]
-        self.lam = lambda_of(codec.preset, 0.0 if quality is None else quality)
+        self.lam = WORTH * lambda_of(codec.preset, 0.0 if quality is None else quality)
         with torch.no_grad():
             self.hyper = codec.path.h_s(z_hat)
 
     def _squares(self, decoded: list[Tensor]) -> Tensor:
-        """λD, in bits per image: λ is the worth of a unit of MSE (0…255) per pixel, whence the 3 for the colors."""
+        """λD, in bits per image, by the search's λ: a unit of MSE (0…255) per pixel costs λ, whence the 3 (colors)."""
         x_hat = self.codec.synthesize(torch.cat(decoded, dim=1), self.quality)
         error = self.x - x_hat[:, :, : self.size[0], : self.size[1]].clamp(0, 1)
         return self.lam * 255**2 / 3 * error.square().sum(dim=(1, 2, 3))
@@ -117,7 +128,7 @@ def refine(
     codec: Codec, x: Tensor, y: Tensor, z_hat: Tensor, quality: Tensor | None, effort: int,
     size: tuple[int, int] | None = None,
 ) -> Tensor:  # fmt: skip
-    """Latents that cost no more than `y` in R + λD, rounded as the file will have them. Deterministic.
+    """Latents that cost no more than `y` in R + 1.4 λD, rounded as the file will have them. Deterministic.
 
     Args:
         x: B×3×H×W in [0, 1], as padded for the codec; y, z_hat: its latents (gained) and quantized hyper-latents.

@@ -8,6 +8,7 @@ from ccalib.cli import main
 from ccalib.evaluation import codecs
 from ccalib.evaluation import evaluate as evaluation
 from ccalib.evaluation.evaluate import OURS, evaluate
+from ccalib.model.refine import record
 
 
 @pytest.fixture(scope="module")
@@ -93,10 +94,15 @@ def test_refined_files_are_a_curve_of_their_own(model, arguments, tmp_path, caps
     assert f"of {name}, below 0 is better" in capsys.readouterr().out and name in (tmp_path / "curves.txt").read_text()
     result = json.loads(output.read_text())
     assert result["files"][OURS] == plain["files"][OURS] and set(result["files"]) == {OURS, name}
-    assert result["settings"][name] == plain["settings"][OURS] | {"effort": 2}
+    assert result["settings"][name] == plain["settings"][OURS] | record(2)
     assert set(result["bd_rate_refined"][name]) == {OURS} and not result["bd_rate_psnr"]
     row = result["files"][name]["4"]["one.png"]
     assert row["bytes"] != plain["files"][OURS]["4"]["one.png"]["bytes"]
+
+    result["settings"][name]["worth"] = 1  # of a search that was another
+    output.write_text(json.dumps(result))
+    assert main([*arguments, "--effort", "2"]) == 1 and f"holds {name} with other settings" in capsys.readouterr().err
+    result["settings"][name] |= record(2)
 
     result["settings"][OURS]["fingerprint"] = result["settings"][name]["fingerprint"] = "of other weights"
     output.write_text(json.dumps(result))

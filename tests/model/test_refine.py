@@ -24,14 +24,14 @@ def start(codec, picture):
 
 
 def cost(codec, x, y, z_hat, quality, size=(128, 192)):
-    """R + λD in bits per image, written anew."""
+    """R + 1.4 λD in bits per image, written anew."""
     coder = Estimate(codec.gaussian)
     with torch.no_grad():
         decoded = codec.coding_path().walk(z_hat.double(), coder, y.double())
         x_hat = codec.synthesize(torch.cat(decoded, dim=1), quality).clamp(0, 1)
     mse = 255**2 * (x - x_hat)[:, :, : size[0], : size[1]].square().mean(dim=(1, 2, 3))
     bits = -torch.log2(torch.cat(coder.likelihoods, dim=1)).sum(dim=(1, 2, 3))
-    return bits + lambda_of(codec.preset, quality) * mse * size[0] * size[1]
+    return bits + 1.4 * lambda_of(codec.preset, quality) * mse * size[0] * size[1]
 
 
 @pytest.mark.parametrize("steps", [1, 12])
@@ -122,6 +122,19 @@ def test_effort_zero_is_the_codec_without_it(codec, picture, start):
 def test_bad_effort(codec, picture, effort):
     with pytest.raises(CcaError, match="effort"):
         ccalib.encode(picture, 3, codec, effort=effort)
+
+
+def test_distortion_counts_as_much_as_the_record_says(codec, start, monkeypatch):
+    """At twice the worth, λD is twice what it was and bits are the same; results that name another are not these."""
+    x, y, z_hat, quality = start
+    once = Part(codec, x, z_hat, quality, (128, 192)).cost(y)
+    before = module.record(3)
+    monkeypatch.setattr(module, "WORTH", 2 * module.WORTH)
+    twice = Part(codec, x, z_hat, quality, (128, 192)).cost(y)
+    bits = 2 * once - twice
+    assert (bits > 0).all() and (twice > once).all()
+    torch.testing.assert_close(bits, cost(codec, *start) - (twice - once), rtol=1e-4, atol=0.1, check_dtype=False)
+    assert before["effort"] == 3 and before["worth"] == 1.4 and module.record(3) != before
 
 
 def test_whole_numbers_of_any_kind():
