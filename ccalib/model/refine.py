@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 
 # Chosen on middles of four validation photographs at two qualities; `ccalib.evaluation.effort` measures what they give.
 TEMPERATURES = (0.2, 0.08)  # first, last
-RATE = 0.1  # largest move of a latent in a step, where 1 is the distance between symbols; falls to a tenth of it
-SMALLEST = 4.0  # bits per latent step, Adam's epsilon: well below this a move is proportional to the gradient
-CURVATURE = 8.0  # bits, h above
+RATE = 0.15  # largest move of a latent in a step, where 1 is the distance between symbols; falls to a tenth of it
+SMALLEST = 2.0  # bits per latent step, Adam's epsilon: well below this a move is proportional to the gradient
+CURVATURES = (16.0, 9.0)  # bits, h above: of the first group and of the last
 WORTH = 1.4  # of distortion, where 1 is λ of the quality
 CHECK = 10  # steps from one true cost to the next
 LIMIT = 10_000  # steps
@@ -55,15 +55,16 @@ TILE, HALO = 768, 64  # pixels: larger images are refined tile by tile, each ins
 class Leaning:
     """A coder for refinement: the expected latent and the expected rate of a soft choice between two symbols."""
 
-    def __init__(self, gaussian: LatentGaussian, temperature: float) -> None:
+    def __init__(self, gaussian: LatentGaussian, groups: int, temperature: float) -> None:
         self.gaussian, self.temperature, self.bits = gaussian, temperature, 0.0
+        self.curvatures = torch.linspace(*CURVATURES, groups).tolist()
 
     def __call__(self, group: int, y: Tensor, mean: Tensor, scale: Tensor) -> Tensor:
         low = torch.floor(y - mean).detach()
         f = (y - mean - low).clamp(1e-5, 1 - 1e-5)
         w = torch.sigmoid((torch.atanh(f) - torch.atanh(1 - f)) / self.temperature)
         below, above = (-torch.log2(self.gaussian.likelihood(low + i + mean, mean, scale)) for i in (0, 1))
-        self.bits = self.bits + ((1 - w) * below + w * above + CURVATURE / 2 * w * (1 - w)).sum()
+        self.bits = self.bits + ((1 - w) * below + w * above + self.curvatures[group] / 2 * w * (1 - w)).sum()
         return low + w + mean
 
 
@@ -77,7 +78,7 @@ def steps_of(effort: int) -> int:
 def record(effort: int) -> dict:
     """What files depend on that are made with so many steps, for results to say."""
     return {"effort": effort, "temperatures": list(TEMPERATURES), "rate": RATE, "smallest": SMALLEST,
-            "curvature": CURVATURE, "worth": WORTH}  # fmt: skip
+            "curvatures": list(CURVATURES), "worth": WORTH}  # fmt: skip
 
 
 class Part:
@@ -113,7 +114,7 @@ class Part:
         for step in range(steps):
             t = step / max(steps - 1, 1)
             optimizer.param_groups[0]["lr"] = RATE * (1 - 0.9 * t)
-            coder = Leaning(self.codec.gaussian, high * (low / high) ** t)
+            coder = Leaning(self.codec.gaussian, self.codec.preset.groups, high * (low / high) ** t)
             squares = self._squares(self.codec.path.groups.walk(self.hyper, coder, y))
             y.grad = moving * torch.autograd.grad(coder.bits + squares.sum(), y)[0]
             optimizer.step()

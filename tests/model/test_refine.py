@@ -89,10 +89,11 @@ def test_surroundings_stay(codec, start):
 def test_a_latent_on_a_symbol_has_its_rate_and_one_between_two_a_mixture(codec):
     mean, scale = torch.full((1, 4, 1, 1), 0.3), torch.zeros(1, 4, 1, 1)
     rate = [-torch.log2(codec.gaussian.likelihood(s + mean, mean, scale)).sum() for s in (2.0, 3.0)]
-    for place, share in ((0.0, 0.0), (0.5, 0.5), (1 - 1e-6, 1.0)):
-        coder = Leaning(codec.gaussian, 0.25)
-        latent = coder(0, 2 + place + mean, mean, scale)
-        bits = (1 - share) * rate[0] + share * rate[1] + 4 * module.CURVATURE / 2 * share * (1 - share)
+    for group, place, share in ((0, 0.0, 0.0), (0, 0.5, 0.5), (4, 0.5, 0.5), (0, 1 - 1e-6, 1.0)):
+        coder = Leaning(codec.gaussian, 5, 0.25)
+        latent = coder(group, 2 + place + mean, mean, scale)
+        curvature = module.CURVATURES[group > 0]
+        bits = (1 - share) * rate[0] + share * rate[1] + 4 * curvature / 2 * share * (1 - share)
         torch.testing.assert_close(latent, 2 + share + mean, atol=1e-4, rtol=0)
         torch.testing.assert_close(coder.bits, bits, atol=1e-2, rtol=0)
 
