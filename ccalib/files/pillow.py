@@ -1,7 +1,7 @@
 """Pillow reads and writes `.cca` files: a plugin in its manner, registered by `import ccalib`.
 
     Image.open("a.cca")                                # lazy: size, mode and info; load() decodes
-    image.save("a.cca", quality=3, model="small")      # any image that Pillow holds; effort=30: smaller, slower
+    image.save("a.cca", quality=3, model="small")      # any image that Pillow holds; effort=30: better, slower
 
 `info` has the file's `quality`, the number of `groups` that it holds, and the `fingerprint` of its weights, which are
 found as `ccalib.load` finds them. Errors are `CcaFileError`, both a `CcaError` and an `OSError`; other data than a

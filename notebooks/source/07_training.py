@@ -540,12 +540,14 @@ for what, sign in (("better", -1), ("worse", 1)):
 # Another seed moved hardly anything. That was one pair of seeds, so don't believe differences below half a percent.
 # The KLT is worth more than all else that was tried: without it fifteen minutes are spent on finding what it knows
 # from the start (that of z alone is worth a few percent). An average over 1,000 steps still remembers the start when
-# so short a training ends. Larger crops don't pay in the first minutes: each step sees fewer photographs. A learning
-# rate of half or twice the size costs something. So does Muon, whose steps take longer.
+# so short a training ends. Larger crops don't pay in the first minutes: each step sees fewer photographs. Nor do half as
+# many crops a step, though more steps fit. A learning rate of half or twice the size costs something. So does Muon,
+# whose steps take longer.
 #
 # Two changes clearly pay. Gains begin with the formula of section 4, and in fifteen minutes they come nearer to what
 # suits them if they learn faster. And the network may be *smaller*: narrower transforms are done sooner, and more
-# steps fit. (Whether y has 320 channels or 128 hardly matters so early.)
+# steps fit. (Whether y has 320 channels or 128 hardly matters so early.) A narrower range of λ helps a little, on the
+# rates that both reach: the one network has fewer of them to serve.
 #
 # But what pays at the start need not pay in the tenth hour. The shipped weights had larger crops in their last hours,
 # and which of two widths is better after ten of them, this table can't tell.
