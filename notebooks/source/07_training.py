@@ -540,8 +540,8 @@ for what, sign in (("better", -1), ("worse", 1)):
 # Another seed moved hardly anything. That was one pair of seeds, so don't believe differences below half a percent.
 # The KLT is worth more than all else that was tried: without it fifteen minutes are spent on finding what it knows
 # from the start (that of z alone is worth a few percent). An average over 1,000 steps still remembers the start when
-# so short a training ends. Larger crops don't pay in the first minutes: each step sees fewer photographs. Nor do half as
-# many crops a step, though more steps fit. A learning rate of half or twice the size costs something. So does Muon,
+# so short a training ends. Larger crops don't pay in the first minutes: each step sees fewer photographs. Nor do half
+# as many crops a step, though more steps fit. A learning rate of half or twice the size costs something. So does Muon,
 # whose steps take longer.
 #
 # Two changes clearly pay. Gains begin with the formula of section 4, and in fifteen minutes they come nearer to what
