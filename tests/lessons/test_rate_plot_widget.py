@@ -77,3 +77,8 @@ def test_what_it_cannot_show_is_refused():
 def test_numbers_in_words():
     assert signed(-12.34) == "−12.3 %" and signed(3) == "+3.0 %"
     assert np.isclose(ms_ssim_db(0.99), 20)
+
+
+def test_a_little_below_zero_has_no_sign_of_its_own():
+    said = [signed(v) for v in (-12.34, -0.06, -0.034, 0.0, 0.05001)]
+    assert said == ["−12.3 %", "−0.1 %", "+0.0 %", "+0.0 %", "+0.1 %"]

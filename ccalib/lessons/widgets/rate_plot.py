@@ -139,8 +139,8 @@ class RatePlot(LessonWidget):
 
 
 def signed(percent: float) -> str:
-    """'−12.3 %'."""
-    return f"{percent:+.1f} %".replace("-", MINUS)
+    """'−12.3 %'; '+0.0 %' also from just below 0, as the page has it."""
+    return f"{round(percent, 1) + 0.0:+.1f} %".replace("-", MINUS)
 
 
 def span(values: list[float], digits: int) -> str:
