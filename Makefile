@@ -24,7 +24,7 @@ else
   IN_ENV := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 endif
 
-# Where this is set (in many containers), each process and each kernel compiles torch anew: 8 s, not 2. Empty is unset.
+# Where this is set (in many containers), each process and each kernel compiles torch anew: 8 s, not 4. Empty is unset.
 export PYTHONDONTWRITEBYTECODE :=
 
 # Say little when most is there already. Python compiles what is used when it is used: all of it takes a third of the time.
