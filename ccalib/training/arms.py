@@ -212,20 +212,23 @@ def train_run(
         CcaError: the folder holds a run of other settings.
     """
     folder, settings, plan = runs / run.name, bench.train_settings(run, alpha), bench.plan(run)
-    last, state, resume = folder / "last.pt", None, False
-    if last.exists():
-        state, resume = checkpoint.load(last), True
-        if Settings(**state["settings"]) != settings or state["plan"] != dataclasses.asdict(plan):
-            raise CcaError(f"{folder}: holds a run of other settings or steps; remove it")
-    elif run.arm == "longer":
-        constant = runs / run.against().name / "constant.pt"
-        state = checkpoint.load(constant) if constant.exists() else None
-        if state is not None:
-            of = (Settings(**state["settings"]), state["plan"], state["photos"])
-            if of != (settings, dataclasses.asdict(bench.plan(run.against())), photos.fingerprint):
-                raise CcaError(f"{constant}: of other settings, steps or photographs; remove that run")
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(constant.with_name("log.jsonl"), folder / "log.jsonl")
+    last, constant, state = folder / "last.pt", runs / run.against().name / "constant.pt", None
+    if resume := last.exists():
+        state = _own(last, settings, plan, photos)
+    elif run.arm == "longer" and constant.exists():
+        state = _own(constant, settings, bench.plan(run.against()), photos)
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(constant.with_name("log.jsonl"), folder / "log.jsonl")
     trainer = _Trainer(folder, run.preset, photos, settings, plan=plan, state=state, resume=resume, progress=progress)
     trainer.every = max(plan.total // run.snapshots, 1) if run.snapshots else 0
     return trainer.train(), trainer.seconds
+
+
+def _own(path: Path, settings: Settings, plan: Plan, photos: Photos) -> dict:
+    """A checkpoint of the run that it should be of. Raises CcaError."""
+    state = checkpoint.load(path)
+    if (Settings(**state["settings"]), state["plan"], state["photos"]) != (
+        settings, dataclasses.asdict(plan), photos.fingerprint,
+    ):  # fmt: skip
+        raise CcaError(f"{path}: of other settings, steps or photographs; remove {path.parent}")
+    return state

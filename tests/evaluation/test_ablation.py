@@ -114,7 +114,7 @@ def test_longer_goes_on_from_plain_as_if_from_the_start(photos, tmp_path):
     checkpoint.save(tmp_path / "c/k1.7-plain-s0/constant.pt", stale)
     with pytest.raises(CcaError, match="constant.pt: of other settings, steps or photographs"):
         train_run(Run("k1.7", "longer", 0), BENCH, None, photos, tmp_path / "c", False)
-    with pytest.raises(CcaError, match="other settings or steps"):
+    with pytest.raises(CcaError, match="last.pt: of other settings, steps"):
         train_run(Run("k1.7", "plain", 0), dataclasses.replace(BENCH, steps=6), None, photos, tmp_path / "a", False)
 
 
