@@ -149,7 +149,7 @@ define arm
 	    $$(if [ -f $2/last.pt ]; then echo --resume; else echo "--continue-from $(FROM) $(ARM_$1) \
 	    --steps $$($(PYTHON) -m ccalib.training.pace -o $(ARM_RESULTS)/pace.json --of $1)"; fi)
 	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
-	    --steps 8000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
+	    --steps 4000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
 	$(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \
 	    -o $(ARM_RESULTS)/small-$1.json
 
