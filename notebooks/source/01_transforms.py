@@ -152,9 +152,9 @@ for levels in (200, 100, 50, 25):
 # $$y = g_a(x) + W x \qquad\qquad \hat x = g_s(\hat y) + V \hat y$$
 #
 # W and V are the linear path (the *shortcut*). At the start of training W is the KLT and the network gives almost
-# nothing. Then everything learns, W and V too. (The shipped weights had 192 channels at first. The others joined later,
-# as the main axes of what a linear fit could still win.) Three codecs, then, compared **at the same bits per pixel**,
-# all by the histograms of their channels:
+# nothing. Then everything learns, W and V too. (The shipped weights had 192 channels at first. The others joined later.
+# They began as the main axes of what a linear map could still add to the picture.) Three codecs, then, compared **at
+# the same bits per pixel**, all by the histograms of their channels:
 #
 # - the **KLT** of section 2, its step chosen so that its rate is the network's;
 # - the **trained shortcut alone**, again with the step that gives this rate;
@@ -196,7 +196,7 @@ for quality in (1, 3, 5):
     rate, whole = bpp(symbols), as_picture(decoded)
     plain = as_picture(at_rate(klt_codec, rate)[1])
     trained = as_picture(at_rate(shortcut_codec, rate)[1])
-    gains[quality] = psnr(photo, whole) - psnr(photo, plain)
+    gains[quality] = round(psnr(photo, whole), 1) - round(psnr(photo, plain), 1)  # as printed
     print(f"{rate:14.2f}{psnr(photo, plain):8.1f}{psnr(photo, trained):18.1f}{psnr(photo, whole):24.1f}   dB")
     if quality == 1:
         pictures = [Picture("KLT", plain, psnr=psnr(photo, plain)), Picture("network", whole, psnr=psnr(photo, whole))]
@@ -226,7 +226,9 @@ print(f"distance of W V from the identity (0 for the KLT): {off.item():.2f}")
 # ## 4. A gallery of latents
 #
 # One cell of 16×16 pixels is now M numbers, its latent. Taken over all cells, one of the numbers is a channel: a
-# small picture, one value a cell. Here are channels by their energy (variance, in units of the rounding step). The
+# small picture, one value a cell. Here are the ten channels with the most energy (variance, in units of the
+# rounding step), then those at an eighth, a quarter, a half, three quarters and the end of that order. Each has a color
+# scale of its own. The
 # codec codes its channels in five groups, from g1 to g5; the groups are in this order for a reason that is in the
 # table.
 
@@ -369,8 +371,8 @@ for name, (first, second) in errors.items():
     print(f"{name:26s}{first:10.3f}{second:10.3f}")
 
 # %% [markdown]
-# An error of 0 means that both paint the sum; an error of 1 would mean that they paint something as large as what they
-# paint together, and different.
+# An error of 0: the two together paint the sum of what each paints alone. An error of 1: the difference is as large as
+# what they paint together.
 #
 # ## 7. Remove a group
 #
@@ -421,9 +423,9 @@ Wipe(Picture("all groups", full, psnr=psnr(photo, full)), *candidates, heading="
 # %% [markdown]
 # ## 8. *Deeper:* the blocks, taken apart
 #
-# The network is made of strided convolutions and two kinds of blocks. Both add something to what comes in, so both can
-# start as "change nothing". Here is a **residual bottleneck** of the trained analysis, run by hand on the features of
-# the photograph: narrow to half of the channels, look around by 3×3, widen again, add.
+# The network is made of strided convolutions and two kinds of blocks. Both add something to what comes in; the second
+# even starts as "change nothing". Here is a **residual bottleneck** of the trained analysis, run by hand on the
+# features of the photograph: narrow to half of the channels, look around by 3×3, widen again, add.
 
 # %%
 with torch.inference_mode():

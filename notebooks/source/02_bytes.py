@@ -155,13 +155,16 @@ for step in (512, 256, 128, 64, 32, 16, 8):
 
 # %% [markdown]
 # The error of a fine step is Δ²/12: it lies anywhere in a cell of width Δ with equal chance. A coarse step does less
-# harm than that: what is rounded to 0 is wrong by itself only.
+# harm than that: what is rounded to 0 is wrong only by its own size. (The finest halvings stay below one bit since
+# 1,536 symbols can't fill so many levels: a histogram then looks cheaper than it is.)
 #
 # Which step is right? That depends on what an error costs in bits. The number λ says it: we want the smallest
 #
 # $$R + \lambda D$$
 #
-# Choose a λ, then the step. The orange marks on the left are the borders of the cells.
+# The λ is our codec's, whose D is a mean over red, green and blue. A patch has three values a pixel, so the squared
+# error of one coefficient, beside its bits, counts λ/3 times. Choose a λ, then the step. The orange marks on the left
+# are the borders of the cells.
 
 # %%
 lambdas = [round(lambda_of(codec.preset, quality), 4) for quality in (1, 3, 5)]
@@ -172,15 +175,16 @@ for lam, at, theory in zip(chooser.lambdas, chooser.best, chooser.theory):
 chooser
 
 # %% [markdown]
-# The theory (the gray line) takes D = Δ²/12 and one bit for each halving, and finds Δ² = 18/(λ ln 2) for one
-# of these coefficients, whatever its variance: **at fine steps all coefficients want the same step.**
+# The theory (the vertical gray line) takes Δ²/12 for the error and one bit for each halving, so it wants the smallest
+# λ/3 · Δ²/12 − log₂ Δ. That is at Δ² = 18/(λ ln 2), whatever the coefficient's variance: **at fine steps all
+# coefficients want the same step.**
 #
 # ### The quality slider is a step
 #
 # Our codec has no step in it: it always rounds to whole numbers. Instead each channel is multiplied by a learned
-# **gain** before rounding and divided after. A gain g is a step of 1/g. The slider of lesson 00 chooses among seven
-# sets of gains (and in between), one gain a channel. If theory were all, they would grow by √(λ of this quality / λ of
-# the last).
+# **gain** before rounding, and by another learned number after it, which was 1/gain when training began. To the encoder
+# a gain g is a step of 1/g. The slider of lesson 00 chooses among seven sets of gains (and in between), one gain a
+# channel. If theory were all, they would grow by √(λ of this quality / λ of the last), as they did when training began.
 
 # %%
 with torch.inference_mode():
@@ -196,8 +200,9 @@ for q, gain in enumerate(gains):
     print(f"{line}   {ratio:>16s}   {theory}".rstrip())
 
 # %% [markdown]
-# The median follows the theory from quality to quality. But the channels of one quality do not share one step, not even
-# at the finest: the theory is for axes of length 1, and what a unit of a trained channel paints may be of any size.
+# Training has left the median near the theory, from quality to quality. But the channels of one quality do not share
+# one step, not even at the finest: the theory is for axes of length 1, and what a unit of a trained channel paints may
+# be of any size.
 #
 # ## 3. Training through rounding
 #
@@ -245,17 +250,17 @@ print("a noise of -1/2 ... 1/2 has D = 1/12 =", round(1 / 12, 3))
 
 # %% [markdown]
 # For strong channels noise is a good stand-in: same rate, same error. For weak ones it is not: rounding sends nearly
-# everything to 0, costs little and errs by the channel's own small variance; noise still errs by 1/12. Now the
-# gradient: by how much does R + λD change if the channel's gain changes? The truth is measured: the gain a few percent
-# up and down, with real rounding.
+# everything to 0, costs little and errs by no more than the channel's own small variance; noise still errs by 1/12. Now
+# the gradient: by how much does R + λD change if the channel's gain changes? The truth is measured: the gain 8 % up and
+# down, with real rounding.
 
 # %%
 print(f"{'channel':10s}" + "".join(f"{way:>10s}" for way in ("truth", "noise", "straight", "rounding")))
-agree = {"noise": 0, "straight": 0, "rounding": 0}
+agree = {"noise": 0, "straight": 0}
 for name, channel in picked.items():
     v = (y[0, channel] - y[0, channel].mean()).flatten().double()
     slopes = {}
-    for way in agree:
+    for way in (*agree, "rounding"):
         gain = torch.tensor(1.0, dtype=v.dtype, requires_grad=True)
         rate, distortion = cost(v, gain, way)
         slopes[way] = torch.autograd.grad(rate + lam * distortion, gain)[0].item()
@@ -269,8 +274,9 @@ for way, count in agree.items():
     print(f"{way}: the right sign in {count} of {len(picked)} channels")
 
 # %% [markdown]
-# Our codec trains with both: likelihoods see noise (a smooth stand-in for the rate), and everything that *reads* a
-# rounded number sees straight-through rounding, so that it learns on the values it will get.
+# Plain rounding hears next to nothing: not that symbols would change, only that the normal distribution would be as
+# wide as the gain says. Our codec trains with both others: likelihoods see noise (a smooth stand-in for the rate), and
+# everything that *reads* a rounded number sees straight-through rounding, so that it learns on the values it will get.
 #
 # ## 4. A range coder by hand
 #
@@ -385,7 +391,7 @@ for wanted, believed in ((0.22, 0.22), (1.0, 1.0), (1.0, 4.0), (20.0, 20.0)):
 
 # %%
 worst = codec.gaussian.step / 2  # a log-scale is off by at most half a level
-fine = (worst + 0.5 * (math.exp(-2 * worst) - 1)) / math.log(2)  # KL of two normal distributions, in bits
+fine = max(d + (math.exp(-2 * d) - 1) / 2 for d in (worst, -worst)) / math.log(2)  # KL, in bits: too wide, too narrow
 assert np.allclose(np.diff(np.log(scales)), codec.gaussian.step)
 print(f"{len(scales)} levels, each {100 * (scales[1] / scales[0] - 1):.0f} % wider than the last")
 print(f"fine for the nearest level: at most {fine:.4f} bits a symbol")
@@ -401,8 +407,9 @@ for level in (0, 10, 20, 30, 40):
 print(aligned(lines))
 
 # %% [markdown]
-# A table ends somewhere. What lies beyond is coded as an **escape** (the table's last entry) followed by the distance,
-# 4 bits at a time. So a surprise has a price that grows slowly, where a normal distribution would ask for the square.
+# (A symbol "of 3 scales" is the nearest whole number, at least 1.) A table ends somewhere. What lies beyond is coded as
+# an **escape** (the table's last entry) followed by the distance, 4 bits at a time. So a surprise has a price that
+# grows slowly, where a normal distribution would ask for the square.
 
 # %%
 level = int(np.abs(np.log(scales)).argmin())

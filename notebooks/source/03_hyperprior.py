@@ -80,7 +80,7 @@ def classes(side):
     return found
 
 
-by_side = {side: classes(side) for side in (1, 2, 4)}
+by_side = {side: classes(side) for side in (1, 2, 4, 8, 16)}
 best = {side: min(found, key=lambda k: sum(found[k])) for side, found in by_side.items()}
 costs = by_side[2]
 alone, least = sum(costs[1]) / 8, sum(costs[best[2]]) / 8
@@ -137,7 +137,7 @@ for side, found in by_side.items():
 view
 
 # %% [markdown]
-# That is the shape of every side information: what it saves grows slowly and ends, what it costs grows on. Somewhere
+# That is the shape of every side information: what it saves soon ends, what it costs grows on. Somewhere
 # between lies the best (the ★ exercise finds it for you). And size matters: a label for a single latent asks too much
 # for what one latent can save; a label for too large a block no longer knows what is in it.
 #
@@ -220,7 +220,7 @@ Predict(
     answer=2 if small_from_z < 0.5 else 0 if z_from_small > 0.95 else 1,
     explanation=f"A linear fit finds {100 * small_from_z:.0f} % of the thumbnail's variance in z, and "
     f"{100 * z_from_small:.0f} % of z's variance in the thumbnail. z is whatever makes the file shorter. A mean color "
-    "does, since it predicts means of latents; what else does is in the next cell.",
+    "does, since it predicts means of latents; what else does is in the table below.",
     misconception="The side information is a small copy of the picture.",
 )
 
@@ -257,9 +257,13 @@ lines += [[str(one), *(f"{v:.1f}" if abs(v) > 0.25 else "." for v in correlation
 print(aligned(lines))
 print("(dots: less than 0.25 either way)")
 for name, column in zip(names, correlations.T):
-    print(f"{name} is followed best by channel {np.abs(column).argmax()}: {column[np.abs(column).argmax()]:.1f}")
+    most = column[np.abs(column).argmax()]
+    follower = f"is followed best by channel {np.abs(column).argmax()}" if abs(most) > 0.25 else "is followed by none"
+    print(f"{name} {follower}: {most:.1f}")
 
 # %% [markdown]
+# Not every channel has a plain meaning: some that cost much follow none of the five.
+#
 # ### A picture from z alone
 #
 # Cut the file after z. The decoder then takes every symbol of y as 0, so each latent is what is predicted for it:
@@ -278,7 +282,7 @@ def as_picture(tensor):
 from_z = as_picture(x_hat)
 small = from_tensor(thumbnail(x))
 enlarged = small.resize((x.shape[3], x.shape[2]), Image.Resampling.BICUBIC).crop((0, 0, *photo.size))
-print(f"from z alone, {about(z_bytes[3], 1)} bytes:  {psnr(photo, from_z):.0f} dB")
+print(f"from z alone, {about(z_bytes[3], 2)} bytes:  {psnr(photo, from_z):.0f} dB")
 print(f"thumbnail, {small.width} x {small.height} pixels: {psnr(photo, enlarged):.0f} dB")
 Wipe(
     Picture("thumbnail, enlarged", enlarged, psnr=psnr(photo, enlarged)),
@@ -478,7 +482,7 @@ Predict(
     "the means as well (scale to hyperprior)?",
     ["The scales", "The means", "Both about the same"],
     answer=2 if abs(by_scale - by_mean) < 0.2 * max(abs(by_scale), abs(by_mean)) else int(by_mean > by_scale),
-    explanation=f"Scales: {about(by_scale, 1)} bytes, means: another {about(by_mean, 1)} bytes. (Below zero means that "
+    explanation=f"Scales: {about(by_scale, 2)} bytes, means: another {about(by_mean, 2)} bytes. (Below zero means that "
     "it got worse.) The factorized model is no straw man: its distributions have any shape, and a pointed one "
     "with long tails already suits a channel that is small here and large there.",
     misconception="What a prediction is worth is plain to see: no need to fit a model without it.",
@@ -504,7 +508,8 @@ print(f"net: about {about(net[3], 2)} bytes saved" if net[3] > 0 else f"net: abo
 # g2 to g5 from the groups before them as well. What those groups tell anyway, z need not say a second time, and so it
 # serves the first group before all others. A codec without that context would have asked more of it. So the hyperprior
 # ruler is no verdict on hyperpriors: it says what *this* z is worth *alone*. (The last column is the whole codec, whose
-# context is the subject of lesson 04; its tables are coded by integers, a small difference.)
+# context is the subject of lesson 04. Its bits are by the coder's whole-number tables, the rulers' in floats: a small
+# difference.)
 #
 # ### At every quality, over several photographs
 #

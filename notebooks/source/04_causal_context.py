@@ -182,8 +182,8 @@ Predict(
 )
 
 # %% [markdown]
-# **Test 1: change a group, see which predictions move.** On a part of the photograph around the edge, all latents of
-# one group are replaced by noise. We walk again, and compare the means and scales of every group with those before.
+# **Test 1: change a group, see which predictions move.** On a part of the photograph around the edge, noise is added
+# to all latents of one group. We walk again, and compare the means and scales of every group with those before.
 
 # %%
 column, row = latents["edge"]
@@ -373,7 +373,7 @@ def in_bytes(bits):
 
 
 error = abs(refitted.gain[0]) / refitted.with_[0]
-lines = [["bytes bought by the group before", *names[1:], "sum"]]
+lines = [["bytes bought by the group before (rounded)", *names[1:], "sum"]]
 for name, p in (("fitted without it", refitted), ("masked (the wrong ruler)", masked)):
     lines.append([name, *map(in_bytes, p.gain[1:]), in_bytes(p.gain[1:].sum())])
 saved = refitted.gain[1:] / refitted.without[1:]
@@ -440,7 +440,7 @@ assert ledger.segment + others + ledger.header == ledger.file == len(data)
 
 # %%
 per_cell, paid = inspection.gain[sizes[0] :].sum(axis=0), inspection.file.bits.sum(axis=0)
-lines = [["cell", "bits paid", "bought by the groups before", "% of what it would cost"]]
+lines = [["cell", "bits in the file", "ruler: bits that groups bought for the next", "% of those without"]]
 for name, (c, r) in latents.items():
     share = per_cell[r, c] / inspection.without.bits[:, r, c].sum()
     lines.append([name, about(paid[r, c], 2), f"{per_cell[r, c]:+.0f}", f"{100 * share:+.0f}"])
@@ -451,7 +451,8 @@ print(aligned(lines))
 #
 # ## 8. What did the previous group buy?
 #
-# One bar with the group before, one without it, and the bracket between them, for every group. Move over a group: its
+# One bar with the group before, one without it, and the bracket between them, for every group. (Its percentage is of
+# the bits of all groups; in section 6 each was of the group's own.) Move over a group: its
 # gains appear on the photograph (blue: bought; orange and hatched: cost) and as a histogram. Click a cell there, and
 # the inspector goes to it. Press R for the wrong ruler.
 
@@ -498,8 +499,8 @@ print(f"{len(course['images'])} images; all context saves {100 * saved:.1f} % of
 # ## 9. The heat map is the file
 #
 # Where did the bytes go? Every bit of the file belongs to a latent, to z, to the coder's ends or to the header. A
-# hyper-latent stands for 4×4 cells, so each of them gets a sixteenth. This map has everything, and its sum is the
-# file.
+# hyper-latent stands for 4×4 cells, so each of them gets a sixteenth. The map has the latents and z. With the ends and
+# the header, which have no place in the picture, its sum is the file.
 
 # %%
 cells = inspection.cell_bits()

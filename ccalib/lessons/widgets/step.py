@@ -29,7 +29,7 @@ class StepChooser(LessonWidget):
     Args:
         values: the coefficient in every patch, on the 0…255 scale.
         lambdas: λ of R + λD, R in bits per pixel and D the MSE of 8-bit RGB. A coefficient stands for 16×16 pixels of
-            three colors, so for it alone the sum is bits + λ/3·error.
+            three colors, so for it alone the sum is bits + λ/3·error, which is what "R + λD" says here.
         steps: of the slider, increasing.
         heading: the line above.
 
@@ -104,6 +104,7 @@ class StepChooser(LessonWidget):
         rates, costs = np.array(self.rates), lam / 3 * np.array(self.errors)
         for curve, name, style in ((rates, "R", "--"), (costs, "λD", ":"), (rates + costs, "R + λD", "-")):
             right.semilogx(self.steps, curve, style, color=plots.BLUE if style == "-" else plots.GRAY, label=name)
+        right.axvline(self.theory[self.which], color=plots.GRAY, linewidth=0.8, label="theory")
         right.plot(step, (rates + costs)[at], "o", color=plots.ORANGE)
         right.set_ylim(0, 1.25 * max((rates + costs)[at] * 2, rates[at]))
         right.legend(fontsize=8, frameon=False)
