@@ -133,7 +133,8 @@ def table(result: dict) -> str:
     lines = [f"| {' | '.join(row)} |" for row in rows]
     counts = result["photographs"]
     gain = f"BD-rate {result['bd_rate']['percent']:+.2f} %, by estimated rate, on {counts['measured']} validation"
-    lines += ["", f"{gain} photographs; θ chosen on {counts['tuned']} others (0.5 is the nearest symbol)."]
+    lines += ["", f"{gain} photographs; θ chosen on {counts['tuned']} others (0.5 is the nearest symbol).", ""]
+    lines += ["R + λD falls where the BD-rate doesn't: points move along their curve, to where its slope is nearer λ."]
     return "\n".join(lines)
 
 

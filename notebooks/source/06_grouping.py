@@ -246,7 +246,7 @@ alone, in_context = (account.bits.sum(axis=(1, 2)) for account in (inspection.hy
 forgone = {n: (alone - in_context)[:n].sum() for n in (sizes[0], sum(sizes[:2]), even[0], 2 * even[0], M)}
 lines = [["first group of", "bytes from z alone", "with this codec's groups", "forgone", "% of y's bytes"]]
 for n, lost in forgone.items():
-    columns = [about(v / 8, 2) for v in (alone[:n].sum(), in_context[:n].sum())]
+    columns = [about(v / 8, 3) for v in (alone[:n].sum(), in_context[:n].sum())]
     share = 100 * lost / in_context.sum()
     columns.append(about(lost / 8, 1) if abs(share) > 0.5 else "0")  # less is rounding
     lines.append([f"{n} channels", *columns, f"{abs(share):.0f}" if abs(share) < 0.5 else f"{share:.0f}"])
@@ -326,9 +326,9 @@ for preset in (TINY, SMALL, PAPER):
 print(aligned(lines))
 
 # %% [markdown]
-# k matters somewhat to `paper`, whose trunks and heads are as wide as what they read. It hardly matters to `tiny` and
-# `small`, whose trunks have a fixed width. What matters to all is G: every group more is a network more, and a *step*
-# more. The steps can't be taken at the same time.
+# k matters somewhat to `paper`, whose heads read as many channels as the group does. It hardly matters to `tiny` and
+# `small`, whose heads read a trunk of fixed width. What matters to all is G: every group more is a network more, and a
+# *step* more. The steps can't be taken at the same time.
 #
 # Arithmetic is not time. Here is where the decoder's time goes, group by group, on this machine. (The path is the
 # codec's own, in exact arithmetic.)
@@ -436,8 +436,8 @@ print(f"of these rates, the error is least at {least:.2f} bits and greatest at {
 # diamonds are what was measured there. Everything else on this picture is a prediction.
 #
 # Find (1) the k at which five groups of `tiny` get about equal bits at 0.5 bits a pixel; (2) a schedule that is
-# refused, and the reason; (3) the rate at which the predictions are worst, and the group they wrong most; (4) what ten
-# groups cost more than five, in steps and in kMAC, with `paper`.
+# refused, and the reason; (3) the rate at which the predictions are worst, and the group whose share they miss most;
+# (4) what ten groups cost more than five, in steps and in kMAC, with `paper`.
 
 # %%
 ScheduleDesigner(eigenvalues, points, missing_labels(summary), network="tiny", bpp=0.5)

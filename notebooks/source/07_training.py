@@ -143,7 +143,7 @@ from_random = live(watched("tiny from random weights", RANDOM, 64, 3e-3, (0, 8, 
 # %% [markdown]
 # The first thing it learns is a mean color; then, where it is light and where dark. Other colors come later. Look at
 # the bits per pixel of the pictures: they fall at first. As long as a latent carries nothing, the quickest way down is
-# to keep it quiet. Then they rise again, because by now they buy something.
+# to keep it quiet. Then they rise, because by now they buy something, and fall once more as the entropy model learns.
 #
 # Now with a start. The **KLT** of lesson 01 is computed from patches of the photographs, and runs beside the network,
 # whose own last layers begin small. The first picture is that of a transform coder, before the first step. (z starts
@@ -165,8 +165,8 @@ print(aligned(lines))
 assert from_klt[0].loss < from_random[64].loss / 2 and from_klt[36].loss < from_klt[0].loss
 
 # %% [markdown]
-# What the KLT has before its first step, a random start does not reach in this time by far. What the KLT start learns
-# in so short a time is mostly to *predict*: the picture changes little, the rate falls.
+# What the KLT has before its first step, a random start does not reach in this time by far. The KLT start then
+# gains on both sides: the rate falls by a fifth in so short a time, and so does the squared error.
 #
 # (Of the random start only a coarse figure is printed. Large steps from nowhere magnify the last digits of a float: on
 # another type of processor it ends a decibel or two away. The others agree to all printed digits.)
@@ -269,8 +269,8 @@ view
 # %% [markdown]
 # - **Without D** the cheapest latent is one that is always as predicted. Steps grow, the picture dissolves, and given
 #   time the file would be empty: nothing else ever said what the bits are for.
-# - **Without R** steps shrink. A finer step costs every latent that is not mostly 0 about as many bits more as the
-#   last one did, and takes away less and less error. z, which nobody pays for, is no longer careful either.
+# - **Without R** steps shrink. Halving a step costs every latent that is not mostly 0 about one bit, each time; the
+#   error that it takes away gets smaller each time. z, which nobody pays for, is no longer careful either.
 # - **Without R_z** the sum hides it, since z is a small part of the file. z is written all the same, and what is not
 #   in the loss grows. A term that is left out by mistake looks like progress in the loss; only the bytes of real
 #   files show it (lesson 08).
@@ -310,14 +310,14 @@ weighted = {q: (tried[q].lam / reference) ** -0.5 * tried[q].loss for q in whole
 plain = {q: tried[q].loss for q in whole_q}
 for q in whole_q:
     p, shares = tried[q], [100 * of[q] / sum(of.values()) for of in (plain, weighted)]
-    lines.append([str(q), f"{p.lam:.4f}", f"{(p.lam / reference) ** 0.5:.2f}", f"{gain[q]:.1f}", about(p.bpp, 2),
+    lines.append([str(q), f"{p.lam:.4f}", f"{(p.lam / reference) ** 0.5:.2f}", f"{gain[q]:.2f}", about(p.bpp, 2),
                   f"{p.psnr:.1f}", about(p.loss, 2), *(f"{s:.0f} %" for s in shares)])  # fmt: skip
 print(aligned(lines))
 assert all(a.bpp < b.bpp and a.psnr < b.psnr for a, b in zip(map(tried.get, whole_q), map(tried.get, whole_q[1:])))
 
 # %% [markdown]
 # Each quality of the table came out of the same training. High-rate theory sets the gain to √(λ/λ₀) at the start (λ₀
-# the middle of the range), and training moves it from there.
+# the middle of the range), and training moves it from there: here by less than a tenth.
 #
 # The last two columns are why the loss has a weight of (λ/λ₀)^−½. Without it the sum over a batch is mostly that of
 # the highest qualities, and the low ones would learn by accident. With a power of −1 it would be the other way round.
@@ -489,8 +489,8 @@ print(f"rounded rates and a frozen analysis at the end (freeze): {frozen:+.1f} p
 
 # %% [markdown]
 # Time does most of it. A trick has to be compared at equal time, and with another seed before half a percent counts:
-# these are single runs. `freeze` is the switch of section 5. In theory it trains the decoder on exactly what it will
-# get; a table with only successes in it would not show what came of it.
+# these are single runs. `freeze` is the switch of section 5. In theory it helps: the decoder is trained on exactly
+# what it will get. Here it changed nothing, and that belongs in a table, too.
 #
 # **What pays per minute** is another question: larger crops or more channels may make each step better, and there is
 # time for fewer. So each training of the next table began anew and had 15 minutes of two cores, counted in steps: what
