@@ -383,6 +383,8 @@ for (groups, k), seconds in clock.items():
 assert spent.min() > 0 and clock[10, 1.7] > clock[1, 1.7]
 
 # %% [markdown]
+# For `small` the *sizes* of the groups make no difference that this clock can show. Their number does.
+#
 # ## 6. A prediction with no network at all
 #
 # How will the bits spread over the groups of a schedule that nobody has trained? Information theory has an answer for

@@ -143,7 +143,8 @@ from_random = live(watched("tiny from random weights", RANDOM, 64, 3e-3, (0, 8, 
 # %% [markdown]
 # The first thing it learns is a mean color; then, where it is light and where dark. Other colors come later. Look at
 # the bits per pixel of the pictures: they fall at first. As long as a latent carries nothing, the quickest way down is
-# to keep it quiet. Then they rise, because by now they buy something, and fall once more as the entropy model learns.
+# to keep it quiet. Then they rise, because by now they buy something. (In the end they may fall once more, and the
+# picture gets better all the same: predicting is learned, too.)
 #
 # Now with a start. The **KLT** of lesson 01 is computed from patches of the photographs, and runs beside the network,
 # whose own last layers begin small. The first picture is that of a transform coder, before the first step. (z starts
