@@ -278,8 +278,8 @@ whole = sum(spent.values())
 print(f"{whole:.1f} s of processor time for {gmac:.0f} GMAC: {gmac / whole:.0f} GMAC/s on a core of this machine")
 
 # %% [markdown]
-# Parameters and multiplications have very different shares. The time of this one codec follows its multiplications to a
-# few percent of the whole; between codecs it does not (section 3), and section 9 says why. A 4000×3000 photograph has
+# Parameters and multiplications have very different shares. The time of this one codec follows its multiplications
+# by and large; between codecs it does not (section 3), and section 9 says why. A 4000×3000 photograph has
 # 183 times as many pixels as this piece. Multiply, and you know why such codecs are shown on GPUs.
 #
 # ## 5. One step after another
