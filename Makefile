@@ -12,6 +12,7 @@ VALIDATION ?=
 RESULT ?= data/results/$(notdir $(IMAGES:/=)).json
 HELD = $(if $(VALIDATION),--validation "$(VALIDATION)")
 PYTEST_ARGS ?=
+RULER_ARGS ?=
 WORKERS ?= 2
 LAB_ARGS ?=
 
@@ -115,12 +116,14 @@ complexity: $(READY)  ## parameters, kMAC/pixel and milliseconds of the presets 
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.complexity --image data/images/stream.png -o data/results/complexity.json
 
 rulers: $(READY)  ## fit entropy models to frozen weights and measure: make rulers PHOTOS=FOLDER IMAGES="FOLDER FOLDER"
-	$(IN_ENV) $(PYTHON) -m ccalib rulers $(PHOTOS) --model $(MODEL) $(HELD) $(addprefix --images ,$(IMAGES))
+	$(IN_ENV) $(PYTHON) -m ccalib rulers $(PHOTOS) --model $(MODEL) $(HELD) $(addprefix --images ,$(IMAGES)) $(RULER_ARGS)
 
+# The course's results and weights: what is there is not trained again. (`ccalib ablation` by itself keeps its own.)
+ABLATION := --results data/results/ablation --keep data/weights/ablation
 ablation: MINUTES = 10
 ablation: $(READY)  ## train and compare the arms: make ablation PHOTOS=FOLDER (once more: it goes on)
-	$(IN_ENV) $(PYTHON) -m ccalib ablation --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD)
-	$(IN_ENV) $(PYTHON) -m ccalib ablation --rulers --photos "$(PHOTOS)" $(HELD)
+	$(IN_ENV) $(PYTHON) -m ccalib ablation '[!w]*' --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD) $(ABLATION)
+	$(IN_ENV) $(PYTHON) -m ccalib ablation '[!w]*' --rulers --photos "$(PHOTOS)" $(HELD) $(ABLATION)
 
 weak: $(READY)  ## the ablation's runs with a weak entropy model, on their own plan: make weak PHOTOS=FOLDER
 	$(IN_ENV) $(PYTHON) -m ccalib ablation 'weak-*' --photos "$(PHOTOS)" $(HELD) --results data/results/ablation_weak \
@@ -142,7 +145,7 @@ arms: $(READY)  ## train `small` (or FROM=FILE) on with each loss, and measure: 
 	$(IN_ENV) $(PYTHON) -m ccalib.training.pace "$(PHOTOS)" $(HELD) -o $(ARM_RESULTS)/pace.json --minutes $(MINUTES) \
 	    $(foreach loss,$(ARMS),"$(loss)=$(ARM_$(loss))")
 	$(foreach loss,$(ARMS),$(call arm,$(loss),$(ARM_RUNS)/$(loss)))
-	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials $(addprefix $(ARM_RUNS)/,$(ARMS)) --pace $(ARM_RESULTS)/pace.json -o $(ARM_RESULTS)/trials.json
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials $(addprefix $(ARM_RUNS)/,$(ARMS)) --add --pace $(ARM_RESULTS)/pace.json -o $(ARM_RESULTS)/trials.json
 
 define arm
 	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $(ARM_ARGS) \
@@ -203,7 +206,7 @@ card: $(READY)  ## rewrite the model card, the README's picture and its table fr
 
 figures: $(READY)  ## rewrite what depends on the weights of `small`: make figures PHOTOS=FOLDER KODAK=FOLDER VALIDATION=FILE
 	@if [ ! -d "$(PHOTOS)" ] || [ ! -d "$(KODAK)" ]; then echo "make figures PHOTOS=FOLDER KODAK=FOLDER: name both" >&2; exit 2; fi
-	$(MAKE) rulers MODEL=small IMAGES="data/images $(KODAK)"
+	$(MAKE) rulers MODEL=small IMAGES="data/images $(KODAK)" RULER_ARGS=--again
 	$(IN_ENV) $(PYTHON) -m ccalib evaluate "$(KODAK)" -o data/results/kodak.json --again --effort 20 --plot data/results/kodak.png
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.effort "$(PHOTOS)" $(HELD) --again
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.dead_zone "$(PHOTOS)" $(HELD)

@@ -229,6 +229,9 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, default=RESULT, help="JSON to write (default: data/results/…)")
     args = parser.parse_args(argv)
     try:
+        for name in ("count", "workers"):
+            if getattr(args, name) < 1:
+                raise CcaError(f"--{name}: at least 1, not {getattr(args, name)}")
         files = originals(args.model)
         sizes = [f"{w}×{h}, quality {q}" for w, h in SIZES for q in QUALITIES]
         settings = {

@@ -79,7 +79,7 @@ def _round_trip(model: str) -> str:
     waves = [np.sin(columns / (9 + c)) + np.cos(rows / (7 + c)) for c in range(3)]
     picture = ((np.stack(waves, axis=-1) + 2) * 63).astype(np.uint8)
     start = time.perf_counter()
-    data = encode(picture, 3, model)
+    data = encode(picture, None, model)
     middle = time.perf_counter()
     image = decode(data, model=model)
     if image.size != (384, 256):

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageChops, ImageCms, ImageOps
 from torch import Tensor
 
 from ccalib.errors import CcaError
 
 LANCZOS = Image.Resampling.LANCZOS
+NEAR = 2  # of 255: a profile that changes no color by more is sRGB by another name
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".gif", ".jp2", ".avif", ".heic"}
 BACKGROUND = (255, 255, 255)  # what transparent pixels lie on
 
@@ -64,11 +65,14 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     """The colors that an ICC profile means, in sRGB; the image as it is if the profile doesn't fit it."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if "sRGB" in ImageCms.getProfileDescription(source):
-            return image  # converting would only round
         if source.profile.xcolor_space.strip() == "RGB":
             image = image.convert("RGB")
         srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.RELATIVE_COLORIMETRIC
+        if image.mode == "RGB":
+            ramps = Image.merge("RGB", [Image.linear_gradient("L").rotate(90 * i) for i in range(3)])
+            change = ImageChops.difference(ramps, ImageCms.profileToProfile(ramps, source, srgb, intent, "RGB"))
+            if max(high for _, high in change.getextrema()) <= NEAR:
+                return image  # it is sRGB: converting would only round
         return ImageCms.profileToProfile(image, source, srgb, intent, "RGB")
     except (OSError, ImageCms.PyCMSError):
         return image

@@ -81,19 +81,24 @@ def save(codec: Codec, path: str | Path, card: dict | None = None, half: bool = 
     preset = codec.preset.to_json()
     mark = fingerprint(preset, stored)
     metadata = {"format": FORMAT, "preset": preset, "fingerprint": mark, "card": json.dumps(card or {})}
+    write_tensors(path, stored, metadata)
+    codec.fingerprint = mark
+    return mark
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """A safetensors file, whole or not at all. Raises CcaError: it can't be written."""
     temporary = path.with_name(path.name + f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            save_file(stored, temporary, metadata)
+            save_file(tensors, temporary, metadata)
             temporary.chmod(0o644)  # safetensors writes for the owner alone; a lab shares
             os.replace(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
     except (OSError, SafetensorError) as error:
         raise CcaError(f"{path}: can't be written ({error})") from error
-    codec.fingerprint = mark
-    return mark
 
 
 def fingerprint(preset_text: str, tensors: dict[str, Tensor]) -> str:
@@ -195,8 +200,9 @@ def metadata(path: Path) -> dict[str, str]:
     except (SafetensorError, OSError) as error:
         if _is_checkpoint(path):
             raise CcaError(
-                f"{path}: a PyTorch checkpoint, not weights. `ccalib train PHOTOS --run RUN --minutes 60 --decay-from "
-                f"{path}` makes weights of one of ours; `ccalib.official.load` reads the released model's"
+                f"{path}: a PyTorch checkpoint, not weights. A run of ours that has ended has them beside it; else "
+                f"`ccalib train PHOTOS --run RUN --minutes 60 --decay-from {path}` makes some. `ccalib.official.load` "
+                "reads the released model's"
             ) from error
         raise CcaError(f"{path}: not a safetensors file, or damaged ({error})") from error
 

@@ -116,5 +116,6 @@ def test_a_run_goes_on_where_it_stopped(tmp_path, capsys):
     assert result["cases"] == 40 and result["findings"] == []
     for counts in result["totals"].values():
         assert sum(counts.values()) - counts.get("reached_coder", 0) == 20
+    assert fuzz.main(["--workers", "0", "-o", str(path)]) == 1 and "--workers" in capsys.readouterr().err
     assert fuzz.main(["--count", "60", "--seed", "1", "-o", str(path)]) == 1
     assert "other settings" in capsys.readouterr().err

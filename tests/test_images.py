@@ -63,6 +63,20 @@ def test_profiles_that_do_not_fit_are_ignored():
             assert np.array_equal(np.asarray(images.load(image)), np.asarray(plain)), (mode, data[:10])
 
 
+def test_srgb_is_known_by_what_it_does_not_by_its_name():
+    image = Image.new("RGB", (2, 2), (55, 55, 55))
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    image.info["icc_profile"] = srgb
+    assert images.load(image).getpixel((0, 0)) == (55, 55, 55)
+    at = next(128 + 12 * i for i in range(30) if srgb[132 + 12 * i : 136 + 12 * i] == b"rTRC") + 4
+    curve = int.from_bytes(srgb[at + 4 : at + 8], "big")
+    linear = bytearray(srgb)  # its name still says sRGB
+    linear[curve : curve + 12] = b"para" + bytes(8)
+    linear[curve + 12 : curve + 16] = (1 << 16).to_bytes(4, "big")  # to the power of 1
+    image.info["icc_profile"] = bytes(linear)
+    assert images.load(image).getpixel((0, 0))[0] > 120
+
+
 def test_exif_orientation_is_applied(tmp_path):
     image = Image.new("RGB", (4, 2))
     exif = image.getexif()

@@ -20,12 +20,13 @@ from ccalib.files.lock import changing, held
 ROOT = Path(__file__).resolve().parent.parent.parent
 EPILOG = """\
 examples:
-  ccalib ablation --photos PHOTOS --minutes 10           everything; once more, and it goes on
+  ccalib ablation --photos PHOTOS --minutes 10           everything, in runs/ablation; once more, and it goes on
   ccalib ablation 'k1.7-*-s4' --photos PHOTOS            what alpha* is chosen from (the table begins with it)
   ccalib ablation --list                                 what is done, what is missing, how long it will take
   ccalib ablation --rulers --photos PHOTOS               rulers of the main arms, and along their training
 The first call measures the speed of each loss and fixes the steps of all runs; the rule for claims is written down
 with them. Ctrl-C saves. Two processes may share the table: a run that one holds, the other passes over.
+(The course's own results are in data/results/ablation; `make ablation` goes on with those.)
 """
 
 
@@ -41,17 +42,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rulers", action="store_true", help="fit rulers to finished runs instead of training")
     parser.add_argument("--validation", type=Path, help="list of names to hold out (default: one photograph in 16)")
     parser.add_argument("--samples", type=Path, default=data / "images", help="images to time decoding on")
-    parser.add_argument("--results", type=Path, default=data / "results" / "ablation", help="folder, a JSON per run")
-    parser.add_argument("--runs", type=Path, default=Path("runs/ablation"), help="checkpoints, logs and weights")
-    parser.add_argument("--keep", type=Path, default=data / "weights" / "ablation", help="weights for notebooks")
+    parser.add_argument("--runs", type=Path, default=Path("runs/ablation"), help="checkpoints, logs (%(default)s)")
+    parser.add_argument("--results", type=Path, help="folder, a JSON per run; their summary beside it (RUNS/results)")
+    parser.add_argument("--keep", type=Path, help="weights for notebooks (RUNS/kept)")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (%(default)s)")
     parser.add_argument("--threads", type=int, help="threads of this process (default: all cores)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(args: argparse.Namespace) -> int:
-    from ccalib.training.command import prepare_process
+    from ccalib.training.command import check_length, prepare_process
 
+    check_length(args)
+    args.results, args.keep = args.results or args.runs / "results", args.keep or args.runs / "kept"
     prepare_process(args.threads)
     from ccalib.training.arms import TABLE, Bench
     from ccalib.training.fit import Interrupted
@@ -79,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
             bench = Bench.load(plan) if plan.exists() else _new_bench(args, place)
             bench.save(plan)
         _same(args, bench, plan)
+    if bench.photographs not in ("", _photographs(place)):
+        raise CcaError(f"{plan}: its runs have seen other photographs, or held out others; name other --results")
     load_rulers(load_results(bench, args.results)[0], args.results)  # what is stale is said before hours of training
     try:
         (_rule if args.rulers else _train)(chosen, bench, place, args.keep)
@@ -92,7 +97,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _same(args: argparse.Namespace, bench, plan: Path) -> None:
     """Raises CcaError: options that the plan has fixed otherwise. (`--minutes` was turned into steps once.)"""
-    if args.steps not in (None, bench.steps) or (args.settings or {}).items() - bench.settings.items():
+    other = [key for key, value in (args.settings or {}).items() if bench.settings.get(key, bench) != value]
+    if args.steps not in (None, bench.steps) or other:
         raise CcaError(
             f"{plan}: has fixed {bench.steps} steps and {bench.settings} for all runs; leave the options out"
         )
@@ -104,9 +110,14 @@ def _place(args: argparse.Namespace, bench):
     from ccalib.evaluation.ruler_command import load_sets
     from ccalib.training.settings import Settings
 
-    crop = (args.settings or (bench.settings if bench else {})).get("crop", Settings().crop)
+    crop = (bench.settings if bench else args.settings or {}).get("crop", Settings().crop)
     photos, validation = load_sets(args.photos, args.validation, args.cache, crop, not args.quiet)
     return Place(photos, validation, images.find([args.samples]), args.results, args.runs, not args.quiet)
+
+
+def _photographs(place) -> str:
+    """What a plan remembers of them."""
+    return f"{place.photos.fingerprint}, held out {place.validation.fingerprint}"
 
 
 def _check_new(args: argparse.Namespace) -> None:
@@ -128,6 +139,7 @@ def _new_bench(args: argparse.Namespace, place):
 
     settings = {"bf16": has_bf16()} | (args.settings or {})
     bench = measure_bench(place.photos, settings, args.minutes, args.steps)
+    bench = dataclasses.replace(bench, photographs=_photographs(place))
     print(f"{bench.steps} steps a run; seconds a step: {bench.seconds_per_step}")
     return bench
 
@@ -153,7 +165,14 @@ def load_rulers(found: dict[str, dict], results: Path) -> dict[str, dict]:
     from ccalib.training.arms import RULED
 
     paths = {r.name: results / f"{r.name}.rulers.json" for r in RULED}
-    ruled = {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+    ruled = {}
+    for name, path in paths.items():
+        try:
+            if path.exists():
+                ruled[name] = json.loads(path.read_text())
+                ruled[name]["fingerprint"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise CcaError(f"{path}: cannot be read ({error}); remove it to fit that run's rulers again") from error
     stale = [n for n, rulers in ruled.items() if n in found and rulers["fingerprint"] != found[n]["fingerprint"]]
     if stale:
         raise CcaError(f"{paths[stale[0]]}: of other weights than {stale[0]}.json; remove it, and its .track.json")
@@ -164,6 +183,8 @@ def _train(chosen: list, bench, place, keep: Path) -> None:
     from ccalib.evaluation.ablation_runs import run_once, weights_of
     from ccalib.training.arms import KEPT
 
+    if not {r.name for r in chosen} - load_results(bench, place.results)[0].keys():
+        print(f"all {len(chosen)} are done in {place.results}; nothing to train")
     for run in chosen:
         results, alpha = load_results(bench, place.results)
         if run.name in results:
@@ -213,7 +234,7 @@ def _summarize(bench, results: Path) -> None:
 
     found, _ = load_results(bench, results)
     summary = summarize(found, load_rulers(found, results), bench)
-    write(results.with_suffix(".json"), (json.dumps(summary, separators=(",", ":")) + "\n").encode())
+    write(results.with_name(results.name + ".json"), (json.dumps(summary, separators=(",", ":")) + "\n").encode())
     print(report(summary))
 
 

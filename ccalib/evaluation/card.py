@@ -232,7 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     except CcaError as error:
         print(f"card: {error}", file=sys.stderr)
         return 1
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, LookupError, TypeError) as error:
         print(f"card: {args.results}, or a file beside it, is no such result ({error!r})", file=sys.stderr)
         return 1
     return 0
@@ -247,6 +247,8 @@ def _rewrite(args: argparse.Namespace) -> None:
     for name in ("effort", "dead_zone"):
         if known[name]:
             same_weights(path, others[name], known[name])
+    if cost := (known["complexity"] or {"presets": {}})["presets"].get(path.stem):
+        same_weights(path, others["complexity"], {"fingerprint": cost["weights"]})
     write(path.with_suffix(".md"), card(path, result, f"`{args.results.name}`", *known.values()).encode())
     thread = json.loads((ROOT / "data/images/thread.json").read_text())["file"]
     caption = picture(

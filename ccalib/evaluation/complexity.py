@@ -1,6 +1,8 @@
 """What a model costs: parameters, multiply–accumulates per pixel counted on a real forward pass, and milliseconds.
 
-python -m ccalib.evaluation.complexity -o data/results/complexity.json     (the paper's Table 2, regenerated)
+python -m ccalib.evaluation.complexity --image data/images/stream.png -o data/results/complexity.json
+
+The paper's Table 2, regenerated.
 """
 
 from __future__ import annotations

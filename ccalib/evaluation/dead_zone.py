@@ -33,7 +33,7 @@ from ccalib.images import to_tensor
 from ccalib.model.codec import Codec
 from ccalib.model.coders import Estimate
 from ccalib.model.entropy import LatentGaussian
-from ccalib.model.gains import lambda_of
+from ccalib.model.gains import lambda_of, stored_quality
 from ccalib.training.data import Photos, load_photos, split
 from ccalib.training.losses import bits, distortion
 from ccalib.training.validate import CROP, middle
@@ -98,8 +98,12 @@ def measure(codec: Codec, photos: Photos, qualities: list[float], output: Path, 
     }  # fmt: skip
     result = json.loads(json.dumps(result))
     if output.exists():
-        old = json.loads(output.read_text())
-        if {k: old.get(k) for k in result} | {"points": []} == result:
+        try:
+            old = json.loads(output.read_text())
+            old_head = {k: old[k] for k in result} | {"points": []}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise CcaError(f"{output}: not written by ccalib.evaluation.dead_zone; name another output") from error
+        if old_head == result:
             result["points"] = old["points"]
     for quality in qualities:
         if quality in [p["quality"] for p in result["points"]]:
@@ -159,8 +163,10 @@ def main(argv: list[str] | None = None) -> int:
         if len(held) < 2:
             raise CcaError(f"{args.validation}: one half is for tuning, so two photographs at least are needed")
         photos = load_photos(held, args.cache, 128, not args.quiet)
-        qualities = [float(q) for q in args.qualities]
-        print(table(measure(weights.load(args.model), photos, qualities, args.output, not args.quiet)))
+        codec, qualities = weights.load(args.model), [float(q) for q in args.qualities]
+        for quality in qualities:
+            stored_quality(codec.preset, quality)  # refuses what the model doesn't have
+        print(table(measure(codec, photos, qualities, args.output, not args.quiet)))
     except CcaError as error:
         print(f"dead_zone: {error}", file=sys.stderr)
         return 1

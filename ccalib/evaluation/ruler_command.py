@@ -13,8 +13,8 @@ from ccalib.errors import CcaError
 ROOT = Path(__file__).resolve().parent.parent.parent
 EPILOG = """\
 examples:
-  ccalib rulers PHOTOS --model small --images data/images      fit to small, measure on the course's photographs
-  ccalib rulers --model small --images ../kodak                fitted already: one more set into the same results
+  ccalib rulers --model small --images ../mine                 small's are there: one more set into its results
+  ccalib rulers PHOTOS --model runs/a/small.safetensors --name a --images data/images      fit to your own, measure
 Ctrl-C saves; the same command goes on.
 """
 OPTIONS = {
@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (%(default)s)")
     parser.add_argument("--weights", type=Path, help="of the rulers (default: data/weights/rulers/NAME.safetensors)")
     parser.add_argument("-o", "--output", type=Path, help="JSON (default: data/results/rulers_NAME.json)")
+    parser.add_argument("--again", action="store_true", help="replace rulers or results of other weights, fits, sets")
     parser.add_argument("--threads", type=int, help="threads of this process (default: all cores)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     for name, (kind, text) in OPTIONS.items():
@@ -45,8 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ccalib.training.command import prepare_process
+    from ccalib.training.command import check_length, prepare_process
 
+    check_length(args)
     prepare_process(args.threads)
     from ccalib import weights
     from ccalib.evaluation.rulers import report, results
@@ -56,15 +58,15 @@ def run(args: argparse.Namespace) -> int:
     codec = weights.load(args.model)
     name = args.name or weights.find(args.model).stem
     path = args.weights or ROOT / "data" / "weights" / "rulers" / f"{name}.safetensors"
-    if path.exists() and weights.metadata(path).get("codec") == codec.fingerprint:
-        print(f"{path}: fitted to {codec.fingerprint} already; remove it to fit again", file=sys.stderr)
+    chosen = {key: getattr(args, key) for key in OPTIONS if getattr(args, key) is not None}
+    if args.models:
+        chosen["models"] = tuple(m.strip() for m in args.models.split(","))
+    if _fitted(path, codec.fingerprint, chosen, args.again):
+        print(f"{path}: fitted to {codec.fingerprint} already", file=sys.stderr)
     else:
         if args.photos is None:
             raise CcaError(f"photos: no rulers of {name} ({codec.fingerprint}) in {path}; name a folder to fit them on")
-        chosen = {key: getattr(args, key) for key in OPTIONS if getattr(args, key) is not None}
-        if args.models:
-            chosen["models"] = tuple(m.strip() for m in args.models.split(","))
-        fit = dataclasses.replace(Fit(), **chosen)
+        fit = dataclasses.replace(Fit(), **chosen).check()
         photos, validation = load_sets(args.photos, args.validation, args.cache, fit.crop, not args.quiet)
         run_folder = args.run or Path("runs/rulers") / codec.fingerprint
         try:
@@ -77,8 +79,27 @@ def run(args: argparse.Namespace) -> int:
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB; {json.dumps(rulers.card['first_group_errors'][-1])}")
     output = args.output or ROOT / "data" / "results" / f"rulers_{name}.json"
     if args.images:
-        print(report(results(output, name, codec, rulers, args.images, not args.quiet)))
+        print(report(results(output, name, codec, rulers, args.images, not args.quiet, args.again)))
     return 0
+
+
+def _fitted(path: Path, fingerprint: str, chosen: dict, again: bool) -> bool:
+    """Whether the rulers in `path` are the ones that are asked for. Raises CcaError: others, and not `again`."""
+    from ccalib import weights
+
+    if not path.exists():
+        return False
+    found = weights.metadata(path)
+    fit = json.loads(found.get("card", "{}")).get("fit", {})
+    if found.get("codec") != fingerprint:
+        other = f"has rulers of other weights ({found.get('codec')}); choose another --name"
+    elif wrong := [key for key, value in chosen.items() if fit.get(key) != json.loads(json.dumps(value))]:
+        other = f"has rulers that were fitted with {wrong[0]} {fit.get(wrong[0])}; choose another --name"
+    else:
+        return True
+    if not again:
+        raise CcaError(f"{path}: {other} (or --weights and -o), or replace them: --again")
+    return False
 
 
 def load_sets(folder: Path, held_out: Path | None, cache: Path, crop: int, progress: bool):

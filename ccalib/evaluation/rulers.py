@@ -98,11 +98,16 @@ def totals(measured: dict) -> dict[str, float]:
     return {model: float(np.mean([sum(m[model]) for m in means])) for model in means[0]}
 
 
-def results(output: Path, name: str, codec: Codec, rulers: Rulers, folders: list[Path], progress: bool = True) -> dict:
+def results(
+    output: Path, name: str, codec: Codec, rulers: Rulers, folders: list[Path], progress: bool = True,
+    again: bool = False,
+) -> dict:  # fmt: skip
     """Measure the folders that `output` hasn't got yet, and write it after each.
 
+    Args:
+        again: replace what `output` has of other weights or rulers, or of other images under a folder's name.
     Raises:
-        CcaError: no images in a folder; `output` holds something else.
+        CcaError: no images in a folder; `output` holds something else, or (without `again`) such results.
     """
     head = {
         "codec": {"name": name, "fingerprint": codec.fingerprint}, "scores": SCORES, "scoring": SCORING,
@@ -118,12 +123,17 @@ def results(output: Path, name: str, codec: Codec, rulers: Rulers, folders: list
     except (OSError, ValueError) as error:
         raise CcaError(f"{output}: not results of `ccalib rulers`; name another output") from error
     same = all(earlier.get(key) == head[key] for key in ("codec", "card", "ruler"))
+    if earlier["sets"] and not same and not again:
+        raise CcaError(f"{output}: results of other weights or rulers; name another output, or replace them: --again")
     result = head | {"sets": earlier["sets"] if same else {}}
     for folder in folders:
         pictures = {file.name: images.load(file) for file in images.find([folder])}
         hashes = {n: pixel_hash(p) for n, p in pictures.items()}
         title = "Kodak" if is_kodak(hashes) else folder.resolve().name
-        if result["sets"].get(title, {}).get("images") != hashes:
+        known = result["sets"].get(title, {}).get("images")
+        if known not in (None, hashes) and not again:
+            raise CcaError(f"{output}: has a set {title} of other images; rename {folder}, or replace it: --again")
+        if known != hashes:
             measured = measure_set(codec, rulers, pictures, progress=progress)
             result["sets"][title] = {"images": hashes, "totals": totals(measured), "qualities": measured}
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -132,7 +142,8 @@ def results(output: Path, name: str, codec: Codec, rulers: Rulers, folders: list
 
 
 def report(result: dict) -> str:
-    """The totals as text: per set, each model's bits per pixel beside the codec's own, and the first group's error."""
+    """The totals as text: per set, each model's bits per pixel beside the codec's own, and what groups bought; and the
+    first group's error."""
     lines = [f"rulers of {result['codec']['name']} ({result['codec']['fingerprint']}), {result['card']['steps']} steps"]
     error, limit = result["card"]["first_group_errors"][-1]["worst"], result["card"]["fit"]["tolerance"]
     verdict = f"{'within' if result['card']['met'] else 'NOT within'} {100 * limit:g} %"
@@ -141,6 +152,10 @@ def report(result: dict) -> str:
         own = entry["totals"]["codec_plain"]
         lines.append(f"{title}, {len(entry['images'])} images: bpp of y, mean over qualities; against codec_plain")
         lines += [f"  {m:<16}{v:.4f}  {100 * (v / own - 1):+.1f} %" for m, v in entry["totals"].items() if m != "z"]
+        if {"main", "auxiliary"} <= entry["totals"].keys():
+            gains = np.mean([bought(q["mean"]) for q in entry["qualities"].values()], axis=0)
+            each = ", ".join(f"g{i} {100 * gain / own:+.1f}" for i, gain in enumerate(gains, 1))
+            lines.append(f"  bought by the group before, % of that (g1: the rulers' error): {each}")
     return "\n".join(lines)
 
 

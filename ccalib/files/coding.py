@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def decode(
         model: weights to use instead of those that the file's fingerprint names.
         bf16: load the weights so (`ccalib.load`), however the file was made: the same symbols, other pixels.
     Raises:
-        CcaError: the file is damaged, cut before its first group, or its weights are not here.
+        CcaError: the file is damaged, cut in its header or in z, or its weights are not here.
     """
     data, name = read(source)
     info = container.parse(data, name)
@@ -114,4 +115,5 @@ def write(path: str | Path, data: bytes) -> None:
     except OSError as error:
         raise CcaError(f"{path}: can't be written ({error.strerror})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that is none, a name too long
+            temporary.unlink()

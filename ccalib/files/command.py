@@ -44,6 +44,7 @@ def add_encode(parser: argparse.ArgumentParser) -> None:
 def add_decode(parser: argparse.ArgumentParser) -> None:
     _add_paths(parser, ".cca files or folders of them; a last name that ends in .png, .jpg … is the output")
     parser.add_argument("-g", "--groups", type=int, help="decode only the first so many groups")
+    parser.add_argument("--model", help="weights: name, path or fingerprint (default: those that the file names)")
     parser.add_argument("--suffix", default=".png", help="kind of image where no output is named (default: .png)")
     parser.add_argument("--bf16", action="store_true", help=BF16)
 
@@ -68,6 +69,10 @@ def run_encode(args: argparse.Namespace) -> int:
     jobs = _jobs(args, images.find, ".cca", {".cca"})
     codec = weights.load(args.model, args.bf16)
 
+    for _, target in jobs:
+        if target.suffix.lower() in images.SUFFIXES:
+            raise CcaError(f"{target}: the name of a picture; name the output something.cca")
+
     def work(source: Path, target: Path) -> str:
         data = encode(source, args.quality, codec, args.effort)
         write(target, data)
@@ -82,7 +87,8 @@ def run_decode(args: argparse.Namespace) -> int:
     from ccalib import images
     from ccalib.files.coding import decode, write
 
-    kinds = {k: v for k, v in Image.registered_extensions().items() if v != "CCA"}  # to pixels, not to .cca again
+    found = Image.registered_extensions().items()
+    kinds = {k: v for k, v in found if v in Image.SAVE and v != "CCA"}  # to pixels, not to .cca again
     if args.suffix not in kinds:
         raise CcaError(f"--suffix: Pillow writes no {args.suffix}")
     jobs = _jobs(args, find_cca, args.suffix, images.SUFFIXES)
@@ -90,8 +96,12 @@ def run_decode(args: argparse.Namespace) -> int:
     def work(source: Path, target: Path) -> str:
         if target.suffix.lower() not in kinds:
             raise CcaError(f"{target}: Pillow writes no {target.suffix or 'file without a suffix'}")
-        image = decode(source, args.groups, bf16=args.bf16)
-        write(target, images.to_bytes(image, format=kinds[target.suffix.lower()]))
+        image = decode(source, args.groups, args.model, bf16=args.bf16)
+        try:
+            pixels = images.to_bytes(image, format=kinds[target.suffix.lower()])
+        except (OSError, ValueError, KeyError) as error:  # a kind without colors, or too small for it
+            raise CcaError(f"{target}: Pillow can't write this picture so ({error})") from error
+        write(target, pixels)
         return f"{source} → {target}: {image.width}×{image.height}"
 
     return _each(jobs, work, "decoding")
@@ -154,6 +164,8 @@ def _jobs(args, find: Callable, suffix: str, outputs: set[str]) -> list[tuple[Pa
     sources = find(paths)
     single = len(sources) == 1 and not paths[0].is_dir() and output is not None
     if single and not output.is_dir() and output.suffix:
+        if output.resolve() == sources[0].resolve():
+            raise CcaError(f"{output}: input and output at once; name another output")
         return [(sources[0], output)]
     if output is not None:
         if output.exists() and not output.is_dir():

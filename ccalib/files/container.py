@@ -11,7 +11,7 @@
     the payloads: z, then each group
 
 The file is progressive: cut after group i it decodes exactly i groups, and a group cut inside is dropped. A Kodak image
-has 74 bytes before the payloads.
+has about 70 bytes before the payloads.
 
 A few bytes can't ask for gigabytes: pixels beyond the first 2²² (`FREE_PIXELS`) need a byte of payload for each 64² of
 them. z alone holds as many, so that cut files keep the rule; where all of z is zero, and would take no bytes, `encode`

@@ -116,7 +116,10 @@ class Preset:
                 raise CcaError(f"--shape: {change}: no value ({error}); {key} is {json.dumps(now[key])}") from error
             if not _fits(found[key], now[key], key):
                 raise CcaError(f"--shape: {change}: of another kind than {json.dumps(now[key])}, or too small")
-        return dataclasses.replace(self, **found)
+        try:
+            return dataclasses.replace(self, **found)
+        except (OverflowError, ValueError) as error:  # k of 1000, or infinite
+            raise CcaError(f"--shape: {' '.join(changes)}: no such sizes of groups ({error})") from error
 
 
 def _freeze(value):

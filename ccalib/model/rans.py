@@ -59,10 +59,16 @@ class Tables:
 
 
 def encode(symbols: np.ndarray, rows: np.ndarray, tables: Tables) -> bytes:
-    """Bytes of integer symbols (any shape), each coded with the CDF of its row of the tables (same shape)."""
+    """Bytes of integer symbols (any shape), each coded with the CDF of its row of the tables (same shape).
+
+    Raises:
+        CcaError: a symbol beyond ±SYMBOL_LIMIT, which is what NaN becomes; the coder would never return.
+    """
     flat = symbols.reshape(-1)
     if not flat.any():
         return b""
+    if np.abs(flat.astype(np.int64)).max() > SYMBOL_LIMIT:
+        raise CcaError("symbols out of range: the image or the weights hold numbers that are not finite")
     if flat.size < FEW:
         return b"".join(varint.put(varint.zigzag(int(s))) for s in flat)
     return ans.RansEncoder().encode_with_indexes(flat.tolist(), rows.reshape(-1).tolist(), *tables.lists)

@@ -42,7 +42,8 @@ class Latent:
         z_hat: B×N×h/4×w/4.
         decoded: ŷ per group, each B×size×h×w.
         noisy: y plus uniform noise, the same for every ruler; None when measuring.
-        coded, z_coded: bits of each latent and hyper-latent in a file, by the coder's integer tables (`exact` only).
+        coded, z_coded: bits of each latent and hyper-latent in a file (`exact` only): of y by the coder's integer
+            tables where the preset is exact, of z by its density.
     """
 
     y: Tensor

@@ -80,7 +80,7 @@ def _with_lambdas(state: dict, old: Preset, new: Preset) -> dict:
         rows = []
         for quality in range(new.qualities + 1):
             lam = math.log(lambda_of(new, quality))
-            position = min(max((lam - at[0]) / (at[1] - at[0]), 0.0), float(old.qualities))
+            position = min(max((lam - at[0]) / ((at[1] - at[0]) or 1.0), 0.0), float(old.qualities))  # 0: one λ for all
             below = min(int(position), old.qualities - 1)
             beyond = lam - min(max(lam, at[0]), at[-1])
             rows.append(torch.lerp(table[below], table[below + 1], position - below) + sign * 0.5 * beyond)

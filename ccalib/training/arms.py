@@ -113,6 +113,7 @@ class Bench:
         steps: of every run but `longer`.
         seconds_per_step: by loss, measured in turns on one machine; their ratios define equal time.
         settings: changes to the training's defaults, for all runs.
+        photographs: fingerprints of those trained on and held out; "" in plans from before they were kept.
     """
 
     steps: int
@@ -120,6 +121,7 @@ class Bench:
     settings: dict
     hardware: str
     rule: str = RULE
+    photographs: str = ""
 
     @property
     def slowest(self) -> float:

@@ -40,7 +40,8 @@ def save(path: Path, state: dict) -> None:
             os.fsync(out.fileno())
             os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 @contextlib.contextmanager

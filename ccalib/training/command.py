@@ -24,7 +24,7 @@ examples:
   ccalib train PHOTOS --run runs/a --minutes 60            warm-up, constant rate, linear decay
   ccalib train PHOTOS --run runs/a --resume                go on after Ctrl-C or a crash, bit for bit
   ccalib train PHOTOS --run runs/b --continue-from runs/a/constant.pt --minutes 600
-  ccalib train PHOTOS --run runs/c --decay-from runs/b/last.pt --minutes 60
+  ccalib train PHOTOS --run runs/c --decay-from runs/b/constant.pt --minutes 60
   ccalib train PHOTOS --run runs/e --continue-from runs/a/constant.pt --lambdas 0.001 0.1 --minutes 60
   ccalib train PHOTOS --run runs/f --continue-from data/weights/small.safetensors --minutes 60      finished weights
   ccalib train PHOTOS --run runs/g --continue-from old.safetensors --preset small --minutes 60      more latent channels
@@ -144,7 +144,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, export, say what came out. Raises CcaError, also where another process trains in the same folder."""
     from ccalib.files.lock import held
 
-    _check_length(args)
+    check_length(args)
     others = os.environ.get("RANK", "0") != "0"  # accelerate starts several, which train as one: the first holds
     with contextlib.nullcontext(True) if others else held(args.run) as mine:
         if not mine:
@@ -152,13 +152,14 @@ def run(args: argparse.Namespace) -> int:
         return _train(args)
 
 
-def _check_length(args: argparse.Namespace) -> None:
-    """Raises CcaError."""
+def check_length(args: argparse.Namespace) -> None:
+    """Raises CcaError: steps, threads or minutes with which nothing can begin."""
     for name, least in (("steps", 1), ("threads", 1)):
         if getattr(args, name) is not None and getattr(args, name) < least:
             raise CcaError(f"--{name}: at least {least}, not {getattr(args, name)}")
-    if args.minutes is not None and not 0 < args.minutes < math.inf:
-        raise CcaError(f"--minutes: above 0, not {args.minutes}")
+    minutes = getattr(args, "minutes", None)
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise CcaError(f"--minutes: above 0, not {minutes}")
 
 
 def _train(args: argparse.Namespace) -> int:
@@ -195,25 +196,25 @@ def _train(args: argparse.Namespace) -> int:
             raise CcaError("--resume goes on with the run's own settings; for others there is --continue-from")
         settings = changed
         plan = Plan(**state["plan"]) if args.resume and state["plan"] else None
+        length = [plan and plan.total - plan.start, state["minutes"]] if args.resume else [args.steps, minutes]
+        if any(asked not in (None, own) for asked, own in zip((args.steps, minutes), length, strict=True)):
+            raise CcaError("--resume goes on with the run's own length; for another one there is --continue-from")
         minutes = state["minutes"] if args.resume and plan is None else minutes
         if not args.resume and state["plan"] and state["step"] > state["plan"]["decay_start"]:
             raise CcaError(f"{origin}: its learning rate has begun to fall; take a checkpoint of the constant phase")
     else:
         settings = Settings(bf16=bf16, **chosen)
     settings.check()
-    if plan is None:
-        if args.steps is None and minutes is None:
-            raise CcaError("how long? give --minutes or --steps")
-        done = state["step"] if state else 0
-        constant = args.decay_from is None
-        if args.steps is not None:
-            cold = checkpoint.is_cold(state)
-            plan = plan_for(args.steps, settings.warmup, settings.decay, done, constant, cold)
+    if plan is None and args.steps is None and minutes is None:
+        raise CcaError("how long? give --minutes or --steps")
 
     train, held = split(args.photos, args.validation)
     photos = load_photos(train, args.cache, settings.crop, not args.quiet)
     if state and preset != stored:  # what is new is measured on larger crops
         state = adapt(state, preset, load_photos(train, args.cache, max(settings.crop, CROP), not args.quiet))
+    if plan is None and args.steps is not None:
+        done, cold = state["step"] if state else 0, checkpoint.is_cold(state)
+        plan = plan_for(args.steps, settings.warmup, settings.decay, done, args.decay_from is None, cold)
     validation = load_photos(held, args.cache, 64, not args.quiet) if held else None
     skipped = photos.skipped + (validation.skipped if validation else [])
     for line in skipped:

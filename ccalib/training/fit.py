@@ -52,6 +52,15 @@ class Fit:
     log_every: int = 50
     checkpoint_minutes: float = 5.0
 
+    def check(self) -> Fit:
+        """This fit, if it can begin. Raises CcaError: names the option."""
+        for name, least in (("steps", 1), ("rounds", 1), ("batch", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise CcaError(f"--{name}: at least {least}, not {getattr(self, name)}")
+        if not self.lr > 0:
+            raise CcaError(f"--lr: above 0, not {self.lr}")
+        return self
+
 
 class Interrupted(Exception):
     """Ctrl-C or SIGTERM, after a checkpoint was written."""
@@ -76,7 +85,8 @@ class Fitter:
         self.optimizer = torch.optim.Adam(self.rulers.parameters(), lr=fit.lr, fused=True)
         self.step, self.seconds, self.errors = 0, 0.0, []
         self._signal = False
-        run.mkdir(parents=True, exist_ok=True)
+        with checkpoint.writing(run):
+            run.mkdir(parents=True, exist_ok=True)
         if (run / "last.pt").exists():
             self._restore(checkpoint.load(run / "last.pt"))
 
@@ -86,8 +96,8 @@ class Fitter:
         return rulers.to(memory_format=torch.channels_last)
 
     def _restore(self, state: dict) -> None:
-        if state["origin"] != self.origin:
-            raise CcaError(f"{self.run}: holds another fit (other weights, photographs or options); remove it")
+        if state.get("origin") != self.origin:
+            raise CcaError(f"{self.run}: holds another fit (other weights, photographs, options), or none; remove it")
         self.rulers.load_state_dict(state["rulers"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.step, self.seconds, self.errors = state["step"], state["seconds"], state["errors"]
@@ -112,8 +122,8 @@ class Fitter:
         Raises:
             Interrupted: after Ctrl-C or SIGTERM; the same call goes on.
         """
-        handlers = {s: signal.signal(s, self._remember) for s in (signal.SIGINT, signal.SIGTERM)}
         log = checkpoint.Log(self.run / "log.jsonl", self.step)
+        handlers = {s: signal.signal(s, self._remember) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             for number in range(self.fit.rounds):
                 self._round(self.plan(number), log)

@@ -57,6 +57,8 @@ class Trainer:
         self.run, self.preset, self.photos, self.settings = run, preset, photos, settings
         self.plan, self.minutes, self.validation, self.progress = plan, minutes, validation, progress
         self.accelerator = Accelerator(cpu=not torch.cuda.is_available())
+        if settings.freeze and self.accelerator.num_processes > 1:  # they would wait for gradients that never come
+            raise CcaError("--freeze: with one process only")
         codec = new_codec(preset, photos if state is None else None, settings.seed)
         objective = Objective(codec, settings.loss, settings.weight_power)
         if objective.auxiliary is not None:
@@ -163,7 +165,7 @@ class Trainer:
             terms, norm = self._step()
             self.step += 1
             if self._usable(norm, log):
-                window.append(terms)
+                window += [terms] if self.main else []
                 clipped, shown = clipped + (norm > s.clip), norm
             now = self.seconds = clock.step()
             if self.plan is None:

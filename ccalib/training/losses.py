@@ -118,7 +118,8 @@ class Objective(nn.Module):
     def _honest(self, out: dict, parameters: dict | None) -> Tensor:
         """Bits per group (B×G) of the auxiliary model, with its own or the given parameters."""
         coder = Noisy(self.codec.gaussian, out["noisy"], self.codec.preset.sizes)
-        arguments = (out["hyper"], coder, out["y"], out["decoded"])
+        hyper, decoded = (tuple(t.to(out["y"]) for t in out[name]) for name in ("hyper", "decoded"))
+        arguments = (hyper, coder, out["y"], decoded)
         if parameters is None:
             likelihood = self.auxiliary(*arguments)
         else:

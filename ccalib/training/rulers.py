@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 from tqdm import tqdm
 
@@ -103,6 +102,8 @@ def save(rulers: Rulers, path: Path, fingerprint: str) -> None:
 
     Args:
         fingerprint: of the frozen codec.
+    Raises:
+        CcaError: the file can't be written.
     """
     stored = {}
     with torch.no_grad():
@@ -113,11 +114,7 @@ def save(rulers: Rulers, path: Path, fingerprint: str) -> None:
             t.copy_(stored[name])
     metadata = {"format": FORMAT, "codec": fingerprint, "preset": rulers.preset.to_json(),
                 "models": json.dumps(rulers.names), "card": json.dumps(rulers.card)}  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + f".{os.getpid()}.tmp")
-    save_file(stored, temporary, metadata)
-    temporary.chmod(0o644)
-    os.replace(temporary, path)
+    weights.write_tensors(path, stored, metadata)
 
 
 def load_rulers(model: str | Path | Codec = "small") -> Rulers:

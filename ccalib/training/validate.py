@@ -36,18 +36,19 @@ def validate(codec: Codec, photos: Photos, qualities: list[float] | None = None,
     preset = codec.preset
     codec = copy.deepcopy(codec).eval()
     codec.update(force=True, update_quantiles=True)
+    device = next(codec.parameters()).device
     if qualities is None:
         qualities = [float(q) for q in range(preset.qualities + 1)]
     points = []
     for quality in tqdm(qualities, desc="validation", disable=None if progress else True, leave=False):
         rows = []
         for i in range(len(photos)):
-            x = to_tensor(middle(photos[i]))
-            out = codec(x, torch.tensor([quality]))
+            x = to_tensor(middle(photos[i])).to(device)
+            out = codec(x, torch.tensor([quality], device=device))
             pixels = x.shape[2] * x.shape[3]
             groups = bits(out["likelihoods"]["y"], preset.sizes)[0] / pixels
             z = bits(out["likelihoods"]["z"])[0] / pixels
-            d = distortion(x, out["x_hat"].clamp(0, 1)).item()
+            d = max(distortion(x, out["x_hat"].clamp(0, 1)).item(), 1e-10)  # all white, and met exactly
             rows.append([groups.sum().item() + z.item(), d, 10 * math.log10(255**2 / d), z.item(), *groups.tolist()])
         bpp, mse, psnr, z, *groups = np.mean(rows, axis=0).tolist()
         lam = lambda_of(preset, quality)

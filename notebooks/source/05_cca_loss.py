@@ -1317,9 +1317,9 @@ for claim, rows in table.items():
 #
 # ## Now on yours
 #
-# Put your own photograph into `my_photo` in section 9 and run from there. Or train your own pair: `ccalib ablation
-# --photos FOLDER --minutes 10 'k1.7-*-s0'` goes on where it stopped. The [exercises](exercises/05_cca_loss.ipynb): the
-# gain of two arrows (★), and one step of the honest loss (★★★).
+# Put your own photograph into `my_photo` in section 9 and run from there. Or train a pair of your own. `ccalib ablation
+# --photos FOLDER --minutes 10 'k1.7-plain-s0' 'k1.7-released-s0'` does, in runs/ablation, and goes on where it stopped.
+# The [exercises](exercises/05_cca_loss.ipynb): the gain of two arrows (★), and one step of the honest loss (★★★).
 #
 # ## Three questions for a class
 #

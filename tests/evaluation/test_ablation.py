@@ -253,12 +253,21 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     assert main(["ablation", "--list", *base]) == 0 and "no plan yet" in capsys.readouterr().out
     assert main(["ablation", "k1.7-plain-s4", *base]) == 1 and "--minutes" in capsys.readouterr().err
     assert main(["ablation", "k1.7-plain-s4", *base, "--steps", "2", "--settings", '{"loss": "x"}']) == 1
+    assert main(["ablation", "k1.7-plain-s4", *base, "--steps", "-3"]) == 1 and not (results / "plan.json").exists()
     for settings, why in (("[1]", "--settings: a JSON object"), ('{"batch": 0}', "--batch: at least 1")):
         assert main(["ablation", "k1.7-plain-s4", *base, "--steps", "2", "--settings", settings]) == 1
         assert why in capsys.readouterr().err
     steps = [*base, "--steps", "2", "--settings", json.dumps(SMALL_STEPS)]
     assert main(["ablation", "k1.7-honest-constant-s0", *steps]) == 0 and "waits for alpha*" in capsys.readouterr().out
     assert main(["ablation", "k1.7-*-s4", *base]) == 0
+    capsys.readouterr()
+    assert main(["ablation", "k1.7-plain-s4", *base]) == 0 and "nothing to train" in capsys.readouterr().out
+    plan = results / "plan.json"
+    own = plan.read_text()
+    assert Bench.load(plan).photographs
+    plan.write_text(json.dumps(json.loads(own) | {"photographs": "others"}))
+    assert main(["ablation", "k1.7-*-s4", *base]) == 1 and "other photographs" in capsys.readouterr().err
+    plan.write_text(own)
     written = {p.name: p.stat().st_mtime_ns for p in results.iterdir()}
     assert main(["ablation", "k1.7-*-s4", "k1.7-plain-s0", "k1.7-honest-constant-s0", *base]) == 0
     assert all((results / name).stat().st_mtime_ns == at for name, at in written.items())
@@ -284,7 +293,8 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     assert (tmp_path / "keep/k1.7-plain-s0.safetensors").exists()
     assert json.loads((results.with_suffix(".json")).read_text())["alpha"]["alpha"] == alpha
     assert main(["ablation", "--list", *base]) == 0 and f"6 of {len(TABLE)} done" in capsys.readouterr().out
-    assert main(["ablation", *base, "--steps", "3"]) == 1 and "has fixed 2 steps" in capsys.readouterr().err
+    for other in (["--steps", "3"], ["--settings", '{"lr": [1]}']):
+        assert main(["ablation", *base, *other]) == 1 and "has fixed 2 steps" in capsys.readouterr().err
 
     assert main(["ablation", "k1.7-plain-s0", "--rulers", *base]) == 0
     ruled = json.loads((results / "k1.7-plain-s0.rulers.json").read_text())
@@ -297,8 +307,10 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     place = Place(photos, few, [], results, tmp_path / "runs", False)
     again = json.loads(json.dumps(track_run(Run("k1.7", "plain", 0), place, two, two)))
     rulers = results / "k1.7-plain-s0.rulers.json"
-    rulers.write_text(json.dumps(ruled | {"fingerprint": "0" * 16}))
+    rulers.write_text("{")
     capsys.readouterr()
+    assert main(["ablation", "k1.7-plain-s1", *base]) == 1 and "rulers.json: cannot be read" in capsys.readouterr().err
+    rulers.write_text(json.dumps(ruled | {"fingerprint": "0" * 16}))
     assert main(["ablation", "k1.7-plain-s1", *base]) == 1
     said = capsys.readouterr()
     assert "rulers.json: of other weights than k1.7-plain-s0.json" in said.err and "k1.7-plain-s1" not in said.out

@@ -59,6 +59,11 @@ def test_the_command_chooses_on_one_half_and_goes_on(model, tmp_path, monkeypatc
     assert result["points"][0] == first[0] and [p["quality"] for p in result["points"]] == [0.0, 1.0, 2.0, 3.0]
     assert f"BD-rate {result['bd_rate']['percent']:+.2f} %" in capsys.readouterr().out
     assert dead_zone.main([*command, "--qualities", "1"]) == 1 and "--qualities" in capsys.readouterr().err
+    assert dead_zone.main([*command, "--qualities", "0", "1", "2", "9"]) == 1 and "9" in capsys.readouterr().err
+    for text in ('{"fingerprint": 1}', "[]", "{"):  # results of another command
+        (tmp_path / "other.json").write_text(text)
+        assert dead_zone.main([*command, "-o", str(tmp_path / "other.json")]) == 1
+        assert "name another output" in capsys.readouterr().err and (tmp_path / "other.json").read_text() == text
     listed.write_text(names[0])
     assert dead_zone.main(command) == 1 and "two photographs" in capsys.readouterr().err
 

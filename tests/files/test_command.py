@@ -42,6 +42,15 @@ def test_there_and_back(folder, model, monkeypatch, capsys):
     assert Image.open(folder / "one.jpg").format == "JPEG"
 
 
+def test_weights_that_are_no_name_away_are_named(folder, model, monkeypatch, capsys):
+    monkeypatch.setattr("ccalib.weights.folders", lambda: [])
+    assert encode(folder / "in/a.png", folder / "a.cca", model=model) == 0
+    assert main(["decode", str(folder / "a.cca")]) == 1 and "give a file's path" in capsys.readouterr().err
+    assert main(["decode", str(folder / "a.cca"), "--model", str(model)]) == 0 and (folder / "a.png").exists()
+    assert main(["decode", str(folder / "a.cca"), "-o", str(folder / "a.xbm"), "--model", str(model)]) == 1
+    assert "a.xbm: Pillow can't write" in capsys.readouterr().err and not (folder / "a.xbm").exists()
+
+
 def test_folders(folder, model, monkeypatch, capsys):
     monkeypatch.setattr("ccalib.weights.folders", lambda: [model.parent])
     assert encode(folder / "in", "-o", folder / "out", model=model) == 0
@@ -171,6 +180,11 @@ def test_help_says_what_becomes_of_pictures(capsys):
     (["encode", "IN/a.png", "--model", "unheard-of"], "CCALIB_DATA"),
     (["decode", "IN/a.png", "x.png"], "magic"),
     (["decode", "IN/a.png", "-o", "x.xyz"], "xyz"),
+    (["decode", "IN/a.png", "-o", "x.psd"], "Pillow writes no .psd"),
+    (["decode", "IN/a.png", "--suffix", ".psd"], "Pillow writes no .psd"),
+    (["encode", "IN/a.png", "-o", "IN/a.png"], "a.png"),
+    (["encode", "IN/a.png", "-o", "IN/b.jpg"], "b.jpg: the name of a picture"),
+    (["encode", "IN/a.png", "-o", "IN/b.jpg/a.cca"], "can't be written"),
     (["encode", "IN/a.png", "/proc/none/a.cca"], "/proc/none"),
 ])  # fmt: skip
 def test_bad_input_is_one_line(folder, model, capsys, monkeypatch, arguments, word):
@@ -178,9 +192,11 @@ def test_bad_input_is_one_line(folder, model, capsys, monkeypatch, arguments, wo
     arguments = [a.replace("IN", "in") for a in arguments]
     if arguments[0] == "encode" and "--model" not in arguments:
         arguments += ["--model", str(model)]
+    before = {path: path.read_bytes() for path in (folder / "in").iterdir()}
     assert main(arguments) == 1
     err = capsys.readouterr().err
     assert word in err and "Traceback" not in err
+    assert {path: path.read_bytes() for path in (folder / "in").iterdir()} == before
 
 
 def test_help_and_version():

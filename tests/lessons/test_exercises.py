@@ -606,7 +606,29 @@ def test_says_what_broke(capsys):
     assert "0·log₂ 0 counts as 0" in capsys.readouterr().out
     check("find_leak", "own group", lambda model: 1)
     assert "neither True nor False" in capsys.readouterr().out
+    check("bd_rate", "itself", lambda anchor, test: "-12 %")
+    assert "not one finite number" in capsys.readouterr().out
+    check("bd_rate", "no overlap", raises(ValueError("always")))
+    assert "FAILED" in capsys.readouterr().out
+    for answer in (False, -1):
+        check("group_sizes", "empty group", lambda channels, count, k, answer=answer: answer)
+        assert "FAILED" in capsys.readouterr().out
+    check("honest_step", "affine in alpha", lambda codec, auxiliary, *_: tuple(
+        [p.detach().numpy() for p in model.parameters()] for model in (codec, auxiliary)))  # fmt: skip
+    assert "FAILED" in capsys.readouterr().out
     assert issubclass(NotAttempted, Exception) and not issubclass(OutOfTime, Exception)
+
+
+def test_freezing_a_model_is_a_way_to_the_right_step(written):
+    solution = written["solutions"]["honest_step"]
+
+    def frozen_in_the_end(codec, auxiliary, *rest):
+        found = solution(codec, auxiliary, *rest)
+        auxiliary.requires_grad_(False)
+        return found
+
+    for what in exercise("honest_step").properties:
+        check("honest_step", what, frozen_in_the_end, grade=True)
 
 
 def test_unknown_names_are_errors():

@@ -66,6 +66,7 @@ def test_shape_changes_what_is_named_and_nothing_else():
 @pytest.mark.parametrize("change", [
     "wings=2", "name=x", "latent", "latent=", "latent=many", "latent=1.5", "latent=0", "latent=true", "klt=1", "k=-1",
     "widths=8", "widths=[8,16]", "widths=[8,16,-1]", "head_widths=[]", "blocks=[0,0,1]", "last_kernel=4", "k=[1]",
+    "k=1000.5", "k=Infinity",
 ])  # fmt: skip
 def test_a_shape_that_is_none_is_refused(change):
     with pytest.raises(CcaError, match="last_kernel" if change == "last_kernel=4" else f"--shape: {re.escape(change)}"):

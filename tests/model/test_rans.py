@@ -94,6 +94,16 @@ def test_scales_that_are_not_finite_never_reach_the_coder(tables):
             reader(0, None, torch.zeros(1, 5, 2, 2), torch.full((1, 5, 2, 2), bad))
 
 
+@pytest.mark.parametrize("count", [3, 500])
+def test_symbols_that_would_hang_the_coder_are_refused(tables, count):
+    """What becomes of NaN: −2³¹."""
+    symbols = np.zeros(count, dtype=np.int32)
+    for symbol in (-(2**31), 2**31 - 1):
+        symbols[1] = symbol
+        with pytest.raises(CcaError, match="out of range"):
+            rans.encode(symbols, np.zeros(count, dtype=np.int32), tables)
+
+
 def test_broken_tables_are_refused(tables):
     tables.check("here")
     for row in range(3):

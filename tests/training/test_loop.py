@@ -164,6 +164,9 @@ def test_kill_9_and_resume(model, tmp_path, capsys):
 
     assert main([*COMMAND, "--run", str(run), "--cache", str(cache), "--resume", "--lr", "0.5"]) == 1
     assert "--resume goes on with the run's own settings" in capsys.readouterr().err
+    for length in (["--minutes", "77"], ["--steps", "77"]):
+        assert main([*COMMAND, "--run", str(run), "--cache", str(cache), "--resume", *length]) == 1
+        assert "the run's own length" in capsys.readouterr().err
     (tmp_path / "held.txt").write_text("fig.png\n")
     more = ["--validation", str(tmp_path / "held.txt")]
     assert main([*COMMAND, "--run", str(run), "--cache", str(cache), "--resume", *more]) == 1

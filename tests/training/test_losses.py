@@ -115,6 +115,16 @@ def test_honest_loss_is_affine_in_alpha(start):
     assert one != pytest.approx(zero, rel=1e-6)
 
 
+def test_what_is_coded_is_measured_by_all_losses(start):
+    make, crops = start
+    for kind in ("plain", "honest", "released"):
+        objective = make(kind).eval()
+        objective.codec.update(force=True)
+        with torch.no_grad():
+            terms = objective(*crops.at(0), 0.5)[1]
+        assert all(torch.isfinite(term).all() for term in terms.values())
+
+
 def test_losses_are_what_the_equations_say(start):
     """DESIGN 4's formulas from the terms' means: exact where all images share one quality."""
     make, crops = start

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import signal
 
 import numpy as np
@@ -255,6 +256,22 @@ def test_the_command_fits_measures_and_skips(model, tmp_path, capsys, monkeypatc
     before = (tmp_path / "r.safetensors").read_bytes()
     assert main([*command, "--quiet"]) == 0 and "already" in capsys.readouterr().err
     assert (tmp_path / "r.safetensors").read_bytes() == before
+    for more, word in (
+        (["--steps", "3"], "fitted with steps 2"), (["--threads", "-1"], "--threads: at least 1"),
+        (["--again", *fit, "--rounds", "0"], "--rounds: at least 1"),
+        (["--again", *fit, "--lr", "nan"], "--lr: above 0"),
+    ):  # fmt: skip
+        assert main([*command, *more, "--quiet"]) == 1 and word in capsys.readouterr().err
+    Image.new("RGB", (130, 100)).save(few / "a.png")  # other images in a folder of that name
+    stored = (tmp_path / "r.json").read_text()
+    assert main([*command, "--quiet"]) == 1 and "set few of other images" in capsys.readouterr().err
+    other = json.loads(stored)
+    other["codec"]["fingerprint"] = "0" * 16
+    (tmp_path / "r.json").write_text(json.dumps(other))
+    assert main([*command, "--quiet"]) == 1 and "other weights or rulers" in capsys.readouterr().err
+    assert json.loads((tmp_path / "r.json").read_text()) == other
+    assert main([*command, "--quiet", "--again"]) == 0  # the rulers are the right ones; the results are made anew
+    assert json.loads((tmp_path / "r.json").read_text())["codec"] == json.loads(stored)["codec"]
     for text in ('{"sets": {}, "files": {}}', "[]", "{"):  # results of another command
         (tmp_path / "r.json").write_text(text)
         assert main([*command, "--quiet"]) == 1 and "r.json: not results of" in capsys.readouterr().err

@@ -147,6 +147,9 @@ def _verdict(asked: Exercise, wanted: Property, answer: Answer, seed: int) -> tu
         lines += [f"  hint: {hint}"] if hint else []
         call = f'instance("{asked.name}", "{_name_of(asked, wanted)}", {seed}, {number})'
         return "\n".join([*lines, f"  try it yourself: from ccalib.lessons.exercises import instance; {call}"]), False
+    except Exception as error:  # an answer of a kind that the test couldn't foresee
+        broken = f"{type(error).__name__}: {error}"
+        return f"FAILED at instance {number} (seed {seed}): the check can't use this answer ({broken})", False
     return f"passed ({wanted.instances} random instances, seed {seed})", True
 
 

@@ -193,6 +193,7 @@ def _flat(gradients: Sequence[Tensor], model: nn.Module, name: str) -> Tensor:
 def _step(answer: Answer, codec: Pair, auxiliary: Without, *rest: object) -> tuple[Tensor, Tensor]:
     before = [p.detach().clone() for p in (*codec.parameters(), *auxiliary.parameters())]
     result = answer[0](codec, auxiliary, *rest)
+    _ = codec.requires_grad_(True), auxiliary.requires_grad_(True)  # an answer may freeze one
     if not isinstance(result, tuple | list) or len(result) != 2:
         raise Wrong("not two lists of gradients")
     if any(not torch.equal(p, q) for p, q in zip(before, (*codec.parameters(), *auxiliary.parameters()))):
@@ -290,10 +291,7 @@ HONEST_STEP = Exercise(
             "Your auxiliary model is paid for being bad: −α R_aux reaches its parameters. It minimizes R_aux alone.",
             _rewarded_for_bad,
         ),
-        Mistake(
-            "The auxiliary model's own loss moves the codec: it must read detached inputs there.",
-            _moves_codec,
-        ),
+        Mistake("The auxiliary model's own loss moves the codec: it must read detached inputs there.", _moves_codec),
     ),
 )  # fmt: skip
 

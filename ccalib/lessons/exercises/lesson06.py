@@ -96,7 +96,7 @@ def refuses_empty(answer: Answer, channels: int, count: int, k: float) -> None:
             raise Wrong(f"{wrong}, but no group is empty: {list(plain_sizes(channels, count, k))}") from wrong
         return
     if empty:
-        raise Wrong(f"{list(result)}, and no ValueError")
+        raise Wrong(f"{result!r}, and no ValueError")
 
 
 def _gives(wrong: Callable[..., tuple[int, ...]]) -> Callable:

@@ -132,7 +132,8 @@ def values(answer: Answer, y: Tensor, mean: Tensor, noise: Tensor) -> None:
     scored, decoded = _two(answer, y.clone(), mean.clone(), noise.clone())
     for name, found, wanted in (("scored", scored, y + noise), ("decoded", decoded, torch.round(y - mean) + mean)):
         if not torch.allclose(found, wanted, rtol=0, atol=1e-9):
-            raise Wrong(f"{name}[0, 0] = {found[0, 0]:.4f}, not {wanted[0, 0]:.4f}")
+            at = divmod(int((found - wanted).abs().argmax()), wanted.shape[1])
+            raise Wrong(f"{name}[{at[0]}, {at[1]}] = {found[at]:.4f}, not {wanted[at]:.4f}")
 
 
 def slopes(answer: Answer, y: Tensor, mean: Tensor, noise: Tensor) -> list[Tensor]:
