@@ -47,6 +47,9 @@ def main(argv: list[str] | None = None) -> int:
     except CcaError as error:
         print(f"ccalib {args.command}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # a folder that can't be read, a name that is too long
+        print(f"ccalib {args.command}: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print(f"ccalib {args.command}: stopped; what was finished is kept", file=sys.stderr)
         return 130

@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from PIL import Image
 
+from ccalib import weights
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -163,3 +165,15 @@ def test_ci_finds_the_chromium_that_there_is(name, tmp_path):
     (tmp_path / name).chmod(0o755)
     found = subprocess.run(script, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True).stdout
     assert found.strip() == str(tmp_path / name)
+
+
+def test_results_are_of_the_weights_that_ship():
+    """README and lessons quote them as `small`'s. (`speed.json` says of each part which weights it measured.)"""
+    own = weights.metadata(ROOT / "data/weights/small.safetensors")["fingerprint"]
+    found = {name: json.loads((ROOT / f"data/results/{name}.json").read_text())
+             for name in ("complexity", "dead_zone", "effort", "fuzz", "kodak", "rulers_small", "symbols")}  # fmt: skip
+    of = {name: found[name]["fingerprint"] for name in ("dead_zone", "symbols")}
+    of |= {name: found[name]["settings"]["ccalib"]["fingerprint"] for name in ("effort", "kodak")}
+    of["complexity"] = found["complexity"]["presets"]["small"]["weights"]
+    of["fuzz"], of["rulers_small"] = found["fuzz"]["settings"]["weights"], found["rulers_small"]["codec"]["fingerprint"]
+    assert of == dict.fromkeys(of, own)

@@ -65,6 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     except CcaError as error:
         print(f"effort: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("effort: stopped; the same command goes on", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -94,7 +94,8 @@ def paced(row: dict, found: dict, path: Path) -> dict:
 def _options(line: str) -> dict:
     """The options of a `ccalib train` that decide what a step costs and what it does: not where, nor how many steps."""
     chosen, _ = command.parsed(line, f"`{line}`, no options of ccalib train")
-    return {name: getattr(chosen, name) for name in (*command.SETTINGS, "preset", "shape", "lambdas", "bf16")}
+    names = command.SETTINGS.keys() - {"log_every", "checkpoint_minutes", "validate_minutes"}
+    return {name: getattr(chosen, name) for name in (*names, "preset", "shape", "lambdas", "bf16")}
 
 
 def same_pace(rows: list[dict]) -> None:

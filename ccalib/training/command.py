@@ -177,6 +177,8 @@ def _train(args: argparse.Namespace) -> int:
     origin = args.run / "last.pt" if args.resume else args.continue_from or args.decay_from
     if not args.resume and (args.run / "last.pt").exists():
         raise CcaError(f"{args.run}: holds a run already; add --resume to go on, or choose another --run")
+    if args.export and (args.export.is_dir() or not args.export.name):
+        raise CcaError(f"--export: the name of a file, not of a folder: {args.export}")
     bf16 = wants_bf16(args)
     if origin and origin.suffix == weights.SUFFIX:
         state = from_weights(origin, dataclasses.asdict(Settings(bf16=bf16)))

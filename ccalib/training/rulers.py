@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 from pathlib import Path
@@ -126,10 +127,12 @@ def load_rulers(model: str | Path | Codec = "small") -> Rulers:
     Raises:
         CcaError: none were fitted to these weights (it names the command), or the file is damaged.
     """
-    fingerprint = weights.load(model).fingerprint
+    fingerprint, found = weights.load(model).fingerprint, None
     for folder in weights.folders():
         for file in sorted((folder / "rulers").glob("*.safetensors")):
-            if weights.metadata(file).get("codec") == fingerprint:
+            with contextlib.suppress(CcaError):  # a damaged one that may be another model's
+                found = weights.metadata(file).get("codec")
+            if found == fingerprint:
                 return read(file, file.stat().st_mtime_ns)
     name = model if isinstance(model, (str, Path)) else fingerprint
     raise CcaError(f"rulers: none were fitted to {name} ({fingerprint}); fit them: ccalib rulers PHOTOS --model {name}")

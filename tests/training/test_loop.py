@@ -238,6 +238,7 @@ def test_options_that_make_no_sense(tmp_path, capsys):
         (["--steps", "2", "--crop", "100"], "--crop"),
         (["--resume"], "no such checkpoint"),
         (["--steps", "0"], "--steps: at least 1"),
+        (["--steps", "2", "--export", "."], "--export: the name of a file"),
         (["--minutes", "nan"], "--minutes: above 0"),
         (["--minutes", "-1"], "--minutes: above 0"),
         (["--steps", "2", "--threads", "-1"], "--threads: at least 1"),

@@ -200,6 +200,7 @@ def test_what_is_stored_is_what_is_measured(fitter, codec, batch, tmp_path, monk
         load_rulers(codec)
     save(rulers, path, codec.fingerprint)
     assert path.stat().st_size < 2.3 * sum(p.numel() for p in rulers.parameters())
+    (path.parent / "a_damaged_one.safetensors").write_bytes(b"not whole")
     loaded = load_rulers(codec)
     assert loaded.card == rulers.card | {"fit": loaded.card["fit"]} and loaded.card["fit"]["steps"] == 4
     a, b = (r.measure(codec, batch, QUALITY)[1] for r in (rulers, loaded))
