@@ -44,10 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     args = parser_for(named).parse_args(argv)
     try:
         return args.handler(args)
-    except CcaError as error:
-        print(f"ccalib {args.command}: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:  # a folder that can't be read, a name that is too long
+    except (CcaError, OSError) as error:  # OSError: a folder that can't be read, a name that is too long
         print(f"ccalib {args.command}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -198,8 +198,8 @@ def _train(args: argparse.Namespace) -> int:
             raise CcaError("--resume goes on with the run's own settings; for others there is --continue-from")
         settings = changed
         plan = Plan(**state["plan"]) if args.resume and state["plan"] else None
-        length = [plan and plan.total - plan.start, state["minutes"]] if args.resume else [args.steps, minutes]
-        if any(asked not in (None, own) for asked, own in zip((args.steps, minutes), length, strict=True)):
+        steps = plan and plan.total - plan.start
+        if args.resume and (args.steps not in (None, steps) or minutes not in (None, state["minutes"])):
             raise CcaError("--resume goes on with the run's own length; for another one there is --continue-from")
         minutes = state["minutes"] if args.resume and plan is None else minutes
         if not args.resume and state["plan"] and state["step"] > state["plan"]["decay_start"]:

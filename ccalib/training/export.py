@@ -48,7 +48,7 @@ def export(codec: Codec, path: Path, run: Path, trainer, photos: Path) -> None:
 
 def carry_history(origin: Path, run: Path) -> None:
     """Log and commands of what a run branches from, into its folder: a checkpoint's neighbors, or what weights hold."""
-    if origin.resolve().parent == run.resolve():
+    if origin.suffix != weights.SUFFIX and origin.resolve().parent == run.resolve():
         return  # a run that was stopped before its first checkpoint begins again: they are there
     log, commands = origin.with_name("log.jsonl"), origin.with_name("commands.txt")
     if origin.suffix == weights.SUFFIX:
