@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import os
 import subprocess
@@ -167,14 +168,17 @@ def main() -> None:
 
     args = arguments()
     photos, codec = images.find(args.photos), weights.load(args.model)
-    args.work = args.work or Path(tempfile.gettempdir()) / "ccalib-symbols" / codec.fingerprint
+    hashes = {p.name: pixel_hash(images.load(p)) for p in photos}
+    if len({p.stem for p in photos}) < len(photos):
+        raise CcaError("two photographs of one name: rows go by names; rename one")
+    these = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]  # other folders may have the same names
+    args.work = args.work or Path(tempfile.gettempdir()) / "ccalib-symbols" / codec.fingerprint / these
     names = [name for name in SETTINGS if name in (REFERENCE, *args.settings)]
     left_out = {n: "no --python was given" for n in names if SETTINGS[n].other_torch and not args.python}
     names = [name for name in names if name not in left_out]
     for way in ("encode", "decode"):
         for name in names:  # the reference first: others compare their pixels with its
             launch(name, way, args, photos)
-    hashes = {p.name: pixel_hash(images.load(p)) for p in photos}
     result = {
         "set": "Kodak" if is_kodak(hashes) else f"{len(photos)} photographs, not the whole of a known set",
         "images": hashes, "qualities": args.qualities, "weights": codec.preset.name, "fingerprint": codec.fingerprint,

@@ -52,6 +52,7 @@ def run(args: argparse.Namespace) -> int:
     prepare_process(args.threads)
     from ccalib import weights
     from ccalib.evaluation.rulers import report, results
+    from ccalib.files.lock import held
     from ccalib.training import rulers as store
     from ccalib.training.fit import Fit, Fitter, Interrupted
 
@@ -69,11 +70,14 @@ def run(args: argparse.Namespace) -> int:
         fit = dataclasses.replace(Fit(), **chosen).check()
         photos, validation = load_sets(args.photos, args.validation, args.cache, fit.crop, not args.quiet)
         run_folder = args.run or Path("runs/rulers") / codec.fingerprint
-        try:
-            rulers = Fitter(codec, photos, validation, fit, run_folder, progress=not args.quiet).run_all()
-        except Interrupted as stopped:
-            print(f"{run_folder}: {stopped}", file=sys.stderr)
-            return 130
+        with held(run_folder) as mine:
+            if not mine:
+                raise CcaError(f"{run_folder}: another process fits there; wait for it, or choose another --run")
+            try:
+                rulers = Fitter(codec, photos, validation, fit, run_folder, progress=not args.quiet).run_all()
+            except Interrupted as stopped:
+                print(f"{run_folder}: {stopped}", file=sys.stderr)
+                return 130
         store.save(rulers, path, codec.fingerprint)
     rulers = store.read(path, path.stat().st_mtime_ns)
     print(f"{path}: {path.stat().st_size / 1e6:.2f} MB; {json.dumps(rulers.card['first_group_errors'][-1])}")

@@ -34,7 +34,9 @@ def keep_freed_memory(keep: bool) -> bool:
     if libc is None:
         return False
     mapped, free = KEEPING if keep else OWN
-    done = libc.mallopt(M_MMAP_THRESHOLD, mapped) and libc.mallopt(M_TRIM_THRESHOLD, free)
+    # some releases of glibc take no more than 32 MB as the threshold
+    done = libc.mallopt(M_MMAP_THRESHOLD, mapped) or libc.mallopt(M_MMAP_THRESHOLD, OWN[0])
+    done = libc.mallopt(M_TRIM_THRESHOLD, free) and done
     if not keep:
         libc.malloc_trim(0)
     return bool(keep and done)

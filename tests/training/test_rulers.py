@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from ccalib import CcaError, weights
 from ccalib.evaluation.rulers import bought, measure_set, per_latent, totals
+from ccalib.files.lock import held as locked
 from ccalib.model.presets import SMALL, TINY
 from ccalib.model.ruler import Factorized, Latent, Rulers, freeze, lean
 from ccalib.training import checkpoint
@@ -263,6 +264,9 @@ def test_the_command_fits_measures_and_skips(model, tmp_path, capsys, monkeypatc
         (["--again", *fit, "--lr", "nan"], "--lr: above 0"),
     ):  # fmt: skip
         assert main([*command, *more, "--quiet"]) == 1 and word in capsys.readouterr().err
+    with locked(tmp_path / "runs/rulers" / weights.load(model).fingerprint):
+        assert main([*command, *fit, "--steps", "3", "--again", "--quiet"]) == 1
+        assert "another process fits" in capsys.readouterr().err
     Image.new("RGB", (130, 100)).save(few / "a.png")  # other images in a folder of that name
     stored = (tmp_path / "r.json").read_text()
     assert main([*command, "--quiet"]) == 1 and "set few of other images" in capsys.readouterr().err
