@@ -50,7 +50,10 @@ def load(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
 def _rgb(image: Image.Image) -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I;16") or image.mode == "I":
-        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).clip(0, 255).astype(np.uint8))
+        values, clear = np.asarray(image).astype(np.int64), image.info.get("transparency")
+        image = Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
+        if clear is not None:  # one value of 16 bits
+            image.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
     if image.mode == "La":
         image = image.convert("LA")  # the one mode that Pillow takes no further
     if image.has_transparency_data:

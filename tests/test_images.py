@@ -1,4 +1,5 @@
 import io
+import zlib
 
 import numpy as np
 import pytest
@@ -29,6 +30,17 @@ def test_a_transparent_color_of_a_palette_lies_on_white(tmp_path):
     image.save(tmp_path / "a.png", transparency=1)
     loaded = images.load(tmp_path / "a.png")
     assert [loaded.getpixel((x, 0)) for x in (0, 1)] == [(10, 20, 30), (255, 255, 255)]
+
+
+def test_a_transparent_value_of_16_bits_lies_on_white(tmp_path):
+    Image.fromarray(np.array([[0x1234, 0x1235]], dtype=np.uint16)).save(tmp_path / "a.png")
+    data = (tmp_path / "a.png").read_bytes()
+    body = b"tRNS" + (0x1234).to_bytes(2, "big")  # Pillow writes no such chunk for 16 bits
+    chunk = (2).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big")
+    place = data.index(b"IDAT") - 4
+    (tmp_path / "a.png").write_bytes(data[:place] + chunk + data[place:])
+    loaded = images.load(tmp_path / "a.png")
+    assert [loaded.getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (0x12,) * 3]
 
 
 def profile(swapped: bool) -> bytes:

@@ -186,6 +186,8 @@ def test_help_says_what_becomes_of_pictures(capsys):
     (["encode", "IN/a.png", "-o", "IN/b.jpg"], "b.jpg: the name of a picture"),
     (["encode", "IN/a.png", "-o", "IN/b.jpg/a.cca"], "can't be written"),
     (["encode", "IN/a.png", "/proc/none/a.cca"], "/proc/none"),
+    (["encode", "IN", "a.cca"], "a.cca: not a folder"),
+    (["encode", "IN", "-o", "a.cca"], "a.cca: not a folder"),
 ])  # fmt: skip
 def test_bad_input_is_one_line(folder, model, capsys, monkeypatch, arguments, word):
     monkeypatch.chdir(folder)
