@@ -224,9 +224,8 @@ random = [name for name, entry in entries.items() if entry["weights"] == "random
 print("timed with random weights (a network takes as long with them):", ", ".join(random) or "none")
 
 # %% [markdown]
-# (A slow hour of that machine: README has `small` at under 0.5 s each way.) The last column is what the processor
-# really did in a second. The authors give latencies of their own machine, for all codecs of their table. A table with
-# times of two machines in one column is a table of machines.
+# The last column is what the processor really did in a second. The authors give latencies of their own machine, for all
+# codecs of their table. A table with times of two machines in one column is a table of machines.
 #
 # ## 4. `paper`, once
 #
