@@ -120,16 +120,18 @@ rulers: $(READY)  ## fit entropy models to frozen weights and measure: make rule
 
 # The course's results and weights: what is there is not trained again. (`ccalib ablation` by itself keeps its own.)
 ABLATION := --results data/results/ablation --keep data/weights/ablation
+NAMES ?= [!w]*
 ablation: MINUTES = 10
-ablation: $(READY)  ## train and compare the arms: make ablation PHOTOS=FOLDER (once more: it goes on)
-	$(IN_ENV) $(PYTHON) -m ccalib ablation '[!w]*' --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD) $(ABLATION)
-	$(IN_ENV) $(PYTHON) -m ccalib ablation '[!w]*' --rulers --photos "$(PHOTOS)" $(HELD) $(ABLATION)
+ablation: $(READY)  ## train and compare the arms: make ablation PHOTOS=FOLDER (once more: it goes on; some: NAMES="k1.7-*-s0")
+	$(IN_ENV) $(PYTHON) -m ccalib ablation '$(NAMES)' --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD) $(ABLATION)
+	$(IN_ENV) $(PYTHON) -m ccalib ablation '$(NAMES)' --rulers --photos "$(PHOTOS)" $(HELD) $(ABLATION)
 
 weak: $(READY)  ## the ablation's runs with a weak entropy model, on their own plan: make weak PHOTOS=FOLDER
 	$(IN_ENV) $(PYTHON) -m ccalib ablation 'weak-*' --photos "$(PHOTOS)" $(HELD) --results data/results/ablation_weak \
 	    --runs runs/weak --keep runs/weak/kept $(if $(wildcard data/results/ablation_weak/plan.json),,--steps 3000 --settings '{"bf16": false}')
 
-# Each command goes on where it stopped, so the whole does. Equal time: as many steps as fit by step times that are measured first.
+# Each command goes on where it stopped, so the whole does, and leaves alone what has its results. Equal time: as many
+# steps as fit by step times that are measured first. The constant phase of `small` ended with what is in .training.
 ARMS := plain honest released
 ARM_PHASE := --batch 4 --crop 192
 ARM_plain := --loss plain $(ARM_PHASE)
@@ -139,22 +141,28 @@ ARM_RESULTS := data/results/arms
 ARM_RUNS := runs/arms
 ARM_ARGS ?=
 arms: MINUTES = 60
-arms: FROM = data/weights/small.safetensors
-arms: $(READY)  ## train `small` (or FROM=FILE) on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
+arms: FROM = .training/constant.safetensors
+arms: $(READY)  ## train `small` on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
 	@mkdir -p $(ARM_RESULTS)
 	$(IN_ENV) $(PYTHON) -m ccalib.training.pace "$(PHOTOS)" $(HELD) -o $(ARM_RESULTS)/pace.json --minutes $(MINUTES) \
 	    $(foreach loss,$(ARMS),"$(loss)=$(ARM_$(loss))")
 	$(foreach loss,$(ARMS),$(call arm,$(loss),$(ARM_RUNS)/$(loss)))
-	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials $(addprefix $(ARM_RUNS)/,$(ARMS)) --add --pace $(ARM_RESULTS)/pace.json -o $(ARM_RESULTS)/trials.json
+	@set --; for loss in $(ARMS); do [ ! -f $(ARM_RUNS)/$$loss/small.safetensors ] || set -- "$$@" $(ARM_RUNS)/$$loss; done; \
+	    [ $$# = 0 ] || $(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials "$$@" --add --pace $(ARM_RESULTS)/pace.json -o $(ARM_RESULTS)/trials.json
 
 define arm
-	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $(ARM_ARGS) \
-	    $$(if [ -f $2/last.pt ]; then echo --resume; else echo "--continue-from $(FROM) $(ARM_$1) \
-	    --steps $$($(PYTHON) -m ccalib.training.pace -o $(ARM_RESULTS)/pace.json --of $1)"; fi)
-	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
-	    --steps 4000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
-	$(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \
-	    -o $(ARM_RESULTS)/small-$1.json
+	@if [ -f $(ARM_RESULTS)/small-$1.json ] && [ ! -f $2/small.safetensors ]; then \
+	    echo "$1: its results are in $(ARM_RESULTS)"; \
+	else \
+	    { [ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $(ARM_ARGS) \
+	        $$(if [ -f $2/last.pt ]; then echo --resume; else echo "--continue-from $(FROM) $(ARM_$1) \
+	        --steps $$($(PYTHON) -m ccalib.training.pace -o $(ARM_RESULTS)/pace.json --of $1)"; fi); } && \
+	    $(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
+	        --steps 4000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors \
+	        -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD) && \
+	    $(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \
+	        -o $(ARM_RESULTS)/small-$1.json; \
+	fi
 
 endef
 
@@ -211,6 +219,7 @@ figures: $(READY)  ## rewrite what depends on the weights of `small`: make figur
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.effort "$(PHOTOS)" $(HELD) --again
 	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.dead_zone "$(PHOTOS)" $(HELD)
 	$(MAKE) complexity card notebooks
+	@echo "Longer, and on their own (README, what is promised): fuzz.json, symbols.json and speed.json, by benchmarks/."
 
 clean:  ## remove caches and build products (keeps .venv, runs and weights)
 	rm -rf build dist site *.egg-info .pytest_cache .ruff_cache .hypothesis .coverage notebooks/.ipynb_checkpoints

@@ -1,6 +1,6 @@
 """How fast the codec is, against the machine's own peak: data/results/speed.json.
 
-python -m benchmarks.speed                        everything; for figures that mean something, on idle cores
+python -m benchmarks.speed --photos PHOTOS        everything; for figures that mean something, on idle cores
 python -m benchmarks.speed --only paper,small     some parts; what the result holds of the others stays
 
 Each part is written as soon as it is measured, with the peak, settings, versions and load average of its own run. The

@@ -140,6 +140,12 @@ def _gain_shares(ruled: dict) -> list[float]:
     return np.mean(rows, axis=0).tolist()
 
 
+def missing(results: dict[str, dict]) -> list[str]:
+    """Names of the table's runs that have no result. Weak contexts have a plan and a folder of their own."""
+    weak = any(result["run"]["family"] == "weak" for result in results.values())
+    return [r.name for r in TABLE if (r.family == "weak") == weak and r.name not in results]
+
+
 def summarize(results: dict[str, dict], ruled: dict[str, dict], bench: Bench) -> dict:
     """All that lessons and plots read, from the runs' results and their rulers'.
 
@@ -158,7 +164,7 @@ def summarize(results: dict[str, dict], ruled: dict[str, dict], bench: Bench) ->
         "gains": {f"{f}-{a}": rows for f, a in arms if (rows := gains(ruled, f, a))},
         "gain_shares": {n: {"percent": _gain_shares(r), "first_group_met": r["card"]["met"]} for n, r in ruled.items()},
         "runs": {n: {key: r[key] for key in keep} | {"alpha": r["settings"]["alpha"]} for n, r in results.items()},
-        "missing": [r.name for r in TABLE if r.name not in results],
+        "missing": missing(results),
     }  # fmt: skip
 
 

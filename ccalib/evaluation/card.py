@@ -51,7 +51,8 @@ def card(
         "[validation.txt](validation.txt).",
         f"- Training: {facts['steps']:,} steps in {facts['minutes']} minutes, the last of them on {facts['hardware']}, "
         f"torch {facts['torch']}; the log is [{path.stem}.log.jsonl]({path.stem}.log.jsonl).",
-        f"- Settings of the last phase: `{json.dumps(facts['settings'])}`.",
+        f"- Settings of the last phase (with `--decay-from` all of its steps decay, whatever `decay` says): "
+        f"`{json.dumps(facts['settings'])}`.",
         "- Commands:",
         "",
         *(f"      {command}" for command in facts["commands"]),
@@ -121,9 +122,18 @@ def answer(summary: dict) -> str:
     """The same in a sentence, at equal steps and by real file bytes."""
     found = [c for c in _of_the_loss(summary) if c["at"] == "equal steps" and c["rate"] == "files"]
     each = (f"{c['arm']} {percent(c['mean'])} ({_interval(c)}: {_effect(c)})" for c in found)
-    return (f"Does the paper's loss help a codec of this size? BD-rate against plain R + λD, preset `tiny`, "
-            f"{found[0]['n']} pairs of the same seed, equal steps, mean and 95 % interval: {'; '.join(each)}. Lesson "
-            "05 has the rest: equal time, the reasons, and what moves between groups.")  # fmt: skip
+    shares = {c["arm"]: summary["moved_bits"][f"k1.7-{c['arm']}"] for c in found}
+    moves = [(arm, i, entry) for arm, entries in shares.items() for i, entry in enumerate(entries, 1)]
+    sure = ", ".join(f"group {i} ({arm}: {entry['mean']:+.2f} points)" for arm, i, entry in moves if entry["claimed"])
+    arm, group, most = max(moves, key=lambda move: abs(move[2]["mean"]))
+    interval = f"{most['low']:+.2f} to {most['high']:+.2f}"
+    return (
+        "Does the paper's loss help a codec of this size? BD-rate against plain R + λD, preset `tiny`, "
+        f"{found[0]['n']} pairs of the same seed, equal steps, mean and 95 % interval: {'; '.join(each)}. Does it move "
+        "bits between groups? By the same rule other shares of y's bits than plain's are claimed for "
+        f"{sure or 'no group'}; the largest mean difference is {most['mean']:+.2f} points ({interval}; {arm}, group "
+        f"{group}). Lesson 05 has the rest: equal time, the reasons, and what the groups buy each other."
+    )
 
 
 def _of_the_loss(summary: dict) -> list[dict]:
@@ -158,6 +168,11 @@ def fall(validations: list[dict], most: int = 12) -> list[str]:
     for entry, curve in zip(kept, curves):
         bd = percent(bd_rate(curves[-1], curve)["percent"])
         lines.append(f"| {entry['step']:,} | {entry['seconds'] / 60:.0f} | {entry['objective']:+.4f} | {bd} |")
+    earlier = [entry for entry in entries if entry["seconds"] <= entries[-1]["seconds"] - 3600]
+    if earlier:  # was it still falling at the end?
+        first = [(p["bpp"], p["psnr"]) for p in earlier[-1]["points"]]
+        fell, took = bd_rate(first, curves[-1])["percent"], (entries[-1]["seconds"] - earlier[-1]["seconds"]) / 60
+        lines += ["", f"In the last {took:.0f} minutes of training it still changed by {percent(fell)}."]
     return [*lines, ""]
 
 

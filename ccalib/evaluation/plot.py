@@ -18,6 +18,7 @@ BELOW = 3  # dB shown below our lowest point
 READ_AT = (0.2, 0.4, 0.6, 0.8, 1.0, 1.4)  # bits per pixel of the text alternative
 LIVE_TITLE, SOURCED_TITLE = "run here: bytes of real files", "from the literature"
 DASHES = ((5, 1.5), (2, 1.2), (5, 1.2, 1, 1.2))
+DARK = 0.7  # of the color map: the pale rest is lost on white
 Points = list[tuple[float, float]]
 
 
@@ -39,7 +40,7 @@ def draw(result: dict) -> Figure:
     style.dress(axes, f"{result['set']}, means over {len(result['images'])} images", "bits per pixel", "PSNR in dB")
     dashed = []
     for i, (label, points) in enumerate(sourced.items()):
-        color = style.group_color(i, len(sourced))
+        color = style.group_color(i, round(len(sourced) / DARK))
         dashed += axes.plot(*zip(*points), color=color, linewidth=0.9, dashes=DASHES[i % len(DASHES)], label=label)
     solid = []
     for name, points in live.items():

@@ -39,6 +39,8 @@ def test_how_the_curve_fell_is_told_against_its_end():
     assert [line.split(" | ")[:2] for line in lines] == [[f"| {n}", f"{n}"] for n in (0, 10, 20, 30, 40)]
     assert [line.split(" | ")[3] for line in lines] == [f"+{n}.0 % |" for n in (40, 30, 20, 10, 0)]
     assert len(card.fall(entries[:3])) == 5 + 3 + 1
+    hours = [e | {"seconds": 3600 * e["step"]} for e in entries]
+    assert card.fall(hours, most=5)[-2] == "In the last 60 minutes of training it still changed by -1.0 %."
     few = [e | {"points": e["points"][:3]} for e in entries]
     assert card.fall(entries[:1]) == card.fall([]) == card.fall(few) == []
 
@@ -51,12 +53,18 @@ def test_the_losses_are_told_with_their_intervals():
     rows = [one("honest-constant", "equal steps", 0.9, -1.4, 3.2), one("released", "equal steps", 2.2, 0.7, 3.7),
             one("released", "equal time", -5.0, -6.0, -4.0), one("released", "equal steps", 9, 8, 9.5, family="even"),
             one("longer", "equal steps", -8.0, -9.0, -7.0)]  # fmt: skip
-    summary = {"steps": 3000, "rule": "The rule.", "comparisons": rows}
+    bits = [one("", "", 0.1, -0.3, 0.5), one("", "", -0.6, -1.2, 0.0)]
+    moved = {"k1.7-honest-constant": bits, "k1.7-released": bits[:1]}
+    summary = {"steps": 3000, "rule": "The rule.", "comparisons": rows, "moved_bits": moved}
     lines = card.helps(summary)
     assert "The rule." in lines[0] and len(lines) == 4 + 3
     assert lines[4].endswith("| +0.9 % | -1.4 to +3.2 % | 4 | no effect claimed |") and lines[6].endswith("better |")
     told = "honest-constant +0.9 % (-1.4 to +3.2 %: no effect claimed); released +2.2 % (+0.7 to +3.7 %: worse)"
     assert told in card.answer(summary)
+    told = "for no group; the largest mean difference is -0.60 points (-1.20 to +0.00; honest-constant, group 2)"
+    assert told in card.answer(summary)
+    moved["k1.7-released"] = [one("", "", 0.7, 0.2, 1.2)]
+    assert "claimed for group 1 (released: +0.70 points); the largest" in card.answer(summary)
 
 
 def test_search_is_told_with_its_price():
