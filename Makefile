@@ -121,17 +121,18 @@ rulers: $(READY)  ## fit entropy models to frozen weights and measure: make rule
 # The course's results and weights: what is there is not trained again. (`ccalib ablation` by itself keeps its own.)
 ABLATION := --results data/results/ablation --keep data/weights/ablation
 NAMES ?= [!w]*
+NAMED = $(foreach name,$(NAMES),'$(name)')
 ablation: MINUTES = 10
 ablation: $(READY)  ## train and compare the arms: make ablation PHOTOS=FOLDER (once more: it goes on; some: NAMES="k1.7-*-s0")
-	$(IN_ENV) $(PYTHON) -m ccalib ablation '$(NAMES)' --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD) $(ABLATION)
-	$(IN_ENV) $(PYTHON) -m ccalib ablation '$(NAMES)' --rulers --photos "$(PHOTOS)" $(HELD) $(ABLATION)
+	$(IN_ENV) $(PYTHON) -m ccalib ablation $(NAMED) --photos "$(PHOTOS)" --minutes $(MINUTES) $(HELD) $(ABLATION)
+	$(IN_ENV) $(PYTHON) -m ccalib ablation $(NAMED) --rulers --photos "$(PHOTOS)" $(HELD) $(ABLATION)
 
 weak: $(READY)  ## the ablation's runs with a weak entropy model, on their own plan: make weak PHOTOS=FOLDER
 	$(IN_ENV) $(PYTHON) -m ccalib ablation 'weak-*' --photos "$(PHOTOS)" $(HELD) --results data/results/ablation_weak \
 	    --runs runs/weak --keep runs/weak/kept $(if $(wildcard data/results/ablation_weak/plan.json),,--steps 3000 --settings '{"bf16": false}')
 
-# Each command goes on where it stopped, so the whole does, and leaves alone what has its results. Equal time: as many
-# steps as fit by step times that are measured first. The constant phase of `small` ended with what is in .training.
+# Each command goes on where it stopped, so the whole does; an arm whose results are there is left alone. Equal time: as
+# many steps as fit by step times that are measured first. The constant phase of `small` ended with what is in .training.
 ARMS := plain honest released
 ARM_PHASE := --batch 4 --crop 192
 ARM_plain := --loss plain $(ARM_PHASE)
@@ -142,27 +143,31 @@ ARM_RUNS := runs/arms
 ARM_ARGS ?=
 arms: MINUTES = 60
 arms: FROM = .training/constant.safetensors
-arms: $(READY)  ## train `small` on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
+ARMS_TO_DO = $(strip $(foreach loss,$(ARMS),$(if $(wildcard $(ARM_RESULTS)/small-$(loss).json),$(if $(wildcard $(ARM_RUNS)/$(loss)/last.pt),$(loss)),$(loss))))
+arms: $(READY)  ## train `small` (or FROM=FILE) on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
+	@for loss in $(filter-out $(ARMS_TO_DO),$(ARMS)); do \
+	    echo "$$loss: its results are in $(ARM_RESULTS); name another ARM_RESULTS (and ARM_RUNS) to train it again"; done
+	$(if $(ARMS_TO_DO),$(train_arms))
+
+define train_arms
+	@if [ ! -d "$(PHOTOS)" ] || [ ! -f "$(FROM)" ]; then \
+	    echo "make arms PHOTOS=FOLDER: name a folder of photographs, and FROM=FILE where $(FROM) is missing" >&2; exit 2; fi
 	@mkdir -p $(ARM_RESULTS)
 	$(IN_ENV) $(PYTHON) -m ccalib.training.pace "$(PHOTOS)" $(HELD) -o $(ARM_RESULTS)/pace.json --minutes $(MINUTES) \
-	    $(foreach loss,$(ARMS),"$(loss)=$(ARM_$(loss))")
-	$(foreach loss,$(ARMS),$(call arm,$(loss),$(ARM_RUNS)/$(loss)))
-	@set --; for loss in $(ARMS); do [ ! -f $(ARM_RUNS)/$$loss/small.safetensors ] || set -- "$$@" $(ARM_RUNS)/$$loss; done; \
-	    [ $$# = 0 ] || $(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials "$$@" --add --pace $(ARM_RESULTS)/pace.json -o $(ARM_RESULTS)/trials.json
+	    $(foreach loss,$(ARMS_TO_DO),"$(loss)=$(ARM_$(loss))")
+	$(foreach loss,$(ARMS_TO_DO),$(call arm,$(loss),$(ARM_RUNS)/$(loss)))
+	$(IN_ENV) $(PYTHON) -m ccalib.evaluation.trials $(addprefix $(ARM_RUNS)/,$(ARMS_TO_DO)) --add --pace $(ARM_RESULTS)/pace.json \
+	    -o $(ARM_RESULTS)/trials.json
+endef
 
 define arm
-	@if [ -f $(ARM_RESULTS)/small-$1.json ] && [ ! -f $2/small.safetensors ]; then \
-	    echo "$1: its results are in $(ARM_RESULTS)"; \
-	else \
-	    { [ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $(ARM_ARGS) \
-	        $$(if [ -f $2/last.pt ]; then echo --resume; else echo "--continue-from $(FROM) $(ARM_$1) \
-	        --steps $$($(PYTHON) -m ccalib.training.pace -o $(ARM_RESULTS)/pace.json --of $1)"; fi); } && \
-	    $(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
-	        --steps 4000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors \
-	        -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD) && \
-	    $(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \
-	        -o $(ARM_RESULTS)/small-$1.json; \
-	fi
+	@[ -f $2/small.safetensors ] || $(IN_ENV) $(PYTHON) -m ccalib train "$(PHOTOS)" --run $2 $(HELD) $(ARM_ARGS) \
+	    $$(if [ -f $2/last.pt ]; then echo --resume; else echo "--continue-from $(FROM) $(ARM_$1) \
+	    --steps $$($(PYTHON) -m ccalib.training.pace -o $(ARM_RESULTS)/pace.json --of $1)"; fi)
+	$(IN_ENV) $(PYTHON) -m ccalib rulers "$(PHOTOS)" --model $2/small.safetensors --name small-$1 --models main,auxiliary \
+	    --steps 4000 --rounds 1 --run $2/rulers --weights $2/rulers.safetensors -o $(ARM_RESULTS)/small-$1.rulers.json $(addprefix --images ,$(IMAGES)) $(HELD)
+	$(IN_ENV) $(PYTHON) -m ccalib evaluate $(lastword $(IMAGES)) --model $2/small.safetensors --codecs none --no-memory \
+	    -o $(ARM_RESULTS)/small-$1.json
 
 endef
 

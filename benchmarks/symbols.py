@@ -169,10 +169,11 @@ def main() -> None:
     args = arguments()
     photos, codec = images.find(args.photos), weights.load(args.model)
     hashes = {p.name: pixel_hash(images.load(p)) for p in photos}
-    if len({p.stem for p in photos}) < len(photos):
-        raise CcaError("two photographs of one name: rows go by names; rename one")
+    stems = [p.stem for p in photos]
+    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
+        raise CcaError(f"{twice[0]}: two photographs of that name, and rows go by names; rename one")
     these = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]  # other folders may have the same names
-    args.work = args.work or Path(tempfile.gettempdir()) / "ccalib-symbols" / codec.fingerprint / these
+    args.work = (args.work or Path(tempfile.gettempdir()) / "ccalib-symbols") / codec.fingerprint / these
     names = [name for name in SETTINGS if name in (REFERENCE, *args.settings)]
     left_out = {n: "no --python was given" for n in names if SETTINGS[n].other_torch and not args.python}
     names = [name for name in names if name not in left_out]

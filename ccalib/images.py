@@ -52,7 +52,7 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode == "I":
         values, clear = np.asarray(image).astype(np.int64), image.info.get("transparency")
         image = Image.fromarray((values >> 8).clip(0, 255).astype(np.uint8))
-        if clear is not None:  # one value of 16 bits
+        if isinstance(clear, int):  # one value of 16 bits
             image.putalpha(Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8)))
     if image.mode == "La":
         image = image.convert("LA")  # the one mode that Pillow takes no further

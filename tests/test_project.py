@@ -168,12 +168,14 @@ def test_ci_finds_the_chromium_that_there_is(name, tmp_path):
 
 
 def test_results_are_of_the_weights_that_ship():
-    """README and lessons quote them as `small`'s. (`speed.json` says of each part which weights it measured.)"""
+    """README and lessons quote them as `small`'s."""
     own = weights.metadata(ROOT / "data/weights/small.safetensors")["fingerprint"]
     found = {name: json.loads((ROOT / f"data/results/{name}.json").read_text())
              for name in ("complexity", "dead_zone", "effort", "fuzz", "kodak", "rulers_small", "symbols")}  # fmt: skip
     of = {name: found[name]["fingerprint"] for name in ("dead_zone", "symbols")}
     of |= {name: found[name]["settings"]["ccalib"]["fingerprint"] for name in ("effort", "kodak")}
+    parts = json.loads((ROOT / "data/results/speed.json").read_text())["parts"]
+    of |= {"speed": parts["small"]["weights"], "bf16": parts["bf16"]["weights"]["small"]}
     of["complexity"] = found["complexity"]["presets"]["small"]["weights"]
     of["fuzz"], of["rulers_small"] = found["fuzz"]["settings"]["weights"], found["rulers_small"]["codec"]["fingerprint"]
     assert of == dict.fromkeys(of, own)

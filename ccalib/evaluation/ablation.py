@@ -142,8 +142,8 @@ def _gain_shares(ruled: dict) -> list[float]:
 
 def missing(results: dict[str, dict]) -> list[str]:
     """Names of the table's runs that have no result. Weak contexts have a plan and a folder of their own."""
-    weak = any(result["run"]["family"] == "weak" for result in results.values())
-    return [r.name for r in TABLE if (r.family == "weak") == weak and r.name not in results]
+    weak = {result["run"]["family"] == "weak" for result in results.values()} or {False}
+    return [r.name for r in TABLE if (r.family == "weak") in weak and r.name not in results]
 
 
 def summarize(results: dict[str, dict], ruled: dict[str, dict], bench: Bench) -> dict:

@@ -122,17 +122,27 @@ def answer(summary: dict) -> str:
     """The same in a sentence, at equal steps and by real file bytes."""
     found = [c for c in _of_the_loss(summary) if c["at"] == "equal steps" and c["rate"] == "files"]
     each = (f"{c['arm']} {percent(c['mean'])} ({_interval(c)}: {_effect(c)})" for c in found)
-    shares = {c["arm"]: summary["moved_bits"][f"k1.7-{c['arm']}"] for c in found}
-    moves = [(arm, i, entry) for arm, entries in shares.items() for i, entry in enumerate(entries, 1)]
-    sure = ", ".join(f"group {i} ({arm}: {entry['mean']:+.2f} points)" for arm, i, entry in moves if entry["claimed"])
-    arm, group, most = max(moves, key=lambda move: abs(move[2]["mean"]))
-    interval = f"{most['low']:+.2f} to {most['high']:+.2f}"
     return (
         "Does the paper's loss help a codec of this size? BD-rate against plain R + λD, preset `tiny`, "
-        f"{found[0]['n']} pairs of the same seed, equal steps, mean and 95 % interval: {'; '.join(each)}. Does it move "
-        "bits between groups? By the same rule other shares of y's bits than plain's are claimed for "
-        f"{sure or 'no group'}; the largest mean difference is {most['mean']:+.2f} points ({interval}; {arm}, group "
-        f"{group}). Lesson 05 has the rest: equal time, the reasons, and what the groups buy each other."
+        f"{found[0]['n']} pairs of the same seed, equal steps, mean and 95 % interval: {'; '.join(each)}."
+        f"{_moves(summary, [c['arm'] for c in found])} Lesson 05 has the rest: equal time, the reasons, and what the "
+        "groups buy each other."
+    )
+
+
+def _moves(summary: dict, arms: list[str]) -> str:
+    """Whether bits move between groups, in sentences; empty where nothing has an interval."""
+    shares = {arm: summary["moved_bits"].get(f"k1.7-{arm}", []) for arm in arms}
+    moves = [(arm, i, e) for arm, entries in shares.items() for i, e in enumerate(entries, 1) if e["low"] is not None]
+    if not moves:
+        return ""
+    sure = [f"group {i} ({arm}: {e['mean']:+.2f} points)" for arm, i, e in moves if e["claimed"]]
+    claim = f"differ in {', '.join(sure)}" if sure else "differ in no group, as far as may be claimed"
+    arm, i, e = max(moves, key=lambda move: abs(move[2]["mean"]))
+    interval = f"{e['low']:+.2f} to {e['high']:+.2f}"
+    return (
+        f" Does it move bits between groups? Their shares of y's bits {claim}; the largest mean difference from plain "
+        f"is {e['mean']:+.2f} points ({interval}; {arm}, group {i})."
     )
 
 
@@ -172,7 +182,8 @@ def fall(validations: list[dict], most: int = 12) -> list[str]:
     if earlier:  # was it still falling at the end?
         first = [(p["bpp"], p["psnr"]) for p in earlier[-1]["points"]]
         fell, took = bd_rate(first, curves[-1])["percent"], (entries[-1]["seconds"] - earlier[-1]["seconds"]) / 60
-        lines += ["", f"In the last {took:.0f} minutes of training it still changed by {percent(fell)}."]
+        told = f"the curve still moved by {percent(fell)} (BD-rate against where it was; below 0 is better)."
+        lines += ["", f"In the last {took:.0f} minutes of training {told}"]
     return [*lines, ""]
 
 

@@ -168,8 +168,8 @@ def _jobs(args, find: Callable, suffix: str, outputs: set[str]) -> list[tuple[Pa
             raise CcaError(f"{output}: input and output at once; name another output")
         return [(sources[0], output)]
     if output is not None:
-        if not output.is_dir() and (output.exists() or output.suffix.lower() in outputs):
-            raise CcaError(f"{output}: not a folder, and several files would go there; name a folder")
+        if not output.is_dir() and (output.exists() or output.suffix.lower() in outputs | {suffix}):
+            raise CcaError(f"{output}: the name of a file; for what is in a folder, or several files, name a folder")
         try:
             output.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -14,12 +14,13 @@ import sys
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # names and numbers of glibc's malloc.h
 OWN = 2**25, 2**26  # bytes: larger blocks are mapped; more free memory than that goes back. As glibc has it
 KEEPING = 2**28, 2**30
+VARIABLES = "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_MMAP_MAX_", "MALLOC_TOP_PAD_"
 
 
 @functools.lru_cache(maxsize=1)
 def _libc() -> ctypes.CDLL | None:
-    """glibc; None elsewhere, and where MALLOC_… variables say already what is wanted."""
-    if not sys.platform.startswith("linux") or any(name.startswith("MALLOC_") for name in os.environ):
+    """glibc; None elsewhere, and where variables of the environment say already what is wanted."""
+    if not sys.platform.startswith("linux") or any(name in os.environ for name in VARIABLES):
         return None
     libc = ctypes.CDLL(None)
     return libc if hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim") else None
@@ -34,8 +35,9 @@ def keep_freed_memory(keep: bool) -> bool:
     if libc is None:
         return False
     mapped, free = KEEPING if keep else OWN
-    # some releases of glibc take no more than 32 MB as the threshold
-    done = libc.mallopt(M_MMAP_THRESHOLD, mapped) or libc.mallopt(M_MMAP_THRESHOLD, OWN[0])
+    done = libc.mallopt(M_MMAP_THRESHOLD, mapped)
+    if not done:  # some releases of glibc take no more than 32 MB
+        libc.mallopt(M_MMAP_THRESHOLD, OWN[0])
     done = libc.mallopt(M_TRIM_THRESHOLD, free) and done
     if not keep:
         libc.malloc_trim(0)

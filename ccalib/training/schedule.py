@@ -19,9 +19,10 @@ class Plan:
 
     def rate(self, step: int) -> float:
         """Factor of the learning rate, in (0, 1] before the end and 0 at it."""
-        if step >= self.decay_start:
-            return max(self.total - step, 0) / max(self.total - self.decay_start, 1)
-        return min((step - self.start + 1) / self.warmup, 1.0) if self.warmup else 1.0
+        warm = min((step - self.start + 1) / self.warmup, 1.0) if self.warmup else 1.0
+        if step < self.decay_start:
+            return warm
+        return min(warm, max(self.total - step, 0) / max(self.total - self.decay_start, 1))
 
     def polishes(self, step: int, share: float) -> bool:
         """Whether a step belongs to the last `share` of the decay."""

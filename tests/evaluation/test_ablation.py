@@ -221,6 +221,8 @@ def test_summary_names_what_is_missing():
     assert summary["alpha"] is None and summary["rule"] == BENCH.rule
     apart = summarize({"weak-plain-s0": fake(Run("weak", "plain", 0), 0.0)}, {}, BENCH)  # another plan's
     assert set(apart["missing"]) == weak - {"weak-plain-s0"}
+    both = summarize(table(plain=(0.0,)) | {"weak-plain-s0": fake(Run("weak", "plain", 0), 0.0)}, {}, BENCH)
+    assert len(both["missing"]) == len(TABLE) - 2
     json.dumps(summary)
 
 

@@ -61,6 +61,8 @@ def test_folders(folder, model, monkeypatch, capsys):
     assert main(["info", "--json", str(folder / "out")]) == 0
     entries = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(entries) == 2
+    assert main(["decode", str(folder / "out"), "-o", str(folder / "x.png")]) == 1
+    assert "x.png: the name of a file" in capsys.readouterr().err and not (folder / "x.png").exists()
     assert all(e["size"] == e["header"] + sum(s["length"] for s in e["segments"]) for e in entries)
 
 
@@ -186,8 +188,8 @@ def test_help_says_what_becomes_of_pictures(capsys):
     (["encode", "IN/a.png", "-o", "IN/b.jpg"], "b.jpg: the name of a picture"),
     (["encode", "IN/a.png", "-o", "IN/b.jpg/a.cca"], "can't be written"),
     (["encode", "IN/a.png", "/proc/none/a.cca"], "/proc/none"),
-    (["encode", "IN", "a.cca"], "a.cca: not a folder"),
-    (["encode", "IN", "-o", "a.cca"], "a.cca: not a folder"),
+    (["encode", "IN", "a.cca"], "a.cca: the name of a file"),
+    (["encode", "IN", "-o", "IN/b.jpg"], "b.jpg: the name of a file"),
 ])  # fmt: skip
 def test_bad_input_is_one_line(folder, model, capsys, monkeypatch, arguments, word):
     monkeypatch.chdir(folder)

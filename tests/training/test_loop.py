@@ -108,7 +108,6 @@ def test_a_new_optimizer_warms_up(photos, tmp_path, more):
     make(photos, tmp_path / "a", dataclasses.replace(FAST, log_every=1)).train()
     begin = ["--continue-from", str(tmp_path / "a/constant.pt"), "--steps", "40", "--run", str(tmp_path / "b")]
     line = [*COMMAND, *begin, "--cache", str(tmp_path / "cache"), "--warmup", "4", *more]
-    (tmp_path / "b").mkdir()
     assert main(line) == 0
     rates = [e["lr"] for e in map(json.loads, (tmp_path / "b/log.jsonl").read_text().splitlines()) if e["step"] > 6]
     assert (rates[0] < rates[10]) == ("--lr" not in more)

@@ -27,6 +27,8 @@ def test_any_plan(steps, warmup, decay, start, cold):
 def test_decaying_at_once():
     plan = plan_for(100, 200, 0.3, start=50, constant=False)
     assert plan.rate(50) == 1 and plan.rate(100) == 0.5
+    cold = plan_for(100, 5, 0.3, start=50, constant=False, cold=True)  # a new optimizer warms up there, too
+    assert [cold.rate(step) for step in (50, 51, 100)] == [0.2, 0.4, 0.5]
 
 
 def test_alpha_falls_to_zero():
