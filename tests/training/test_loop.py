@@ -106,7 +106,7 @@ def test_another_loss_forks_from_a_checkpoint(photos, tmp_path, loss):
 def test_a_new_optimizer_warms_up(photos, tmp_path, more):
     """Other parameters in a group are another optimizer; another rate isn't."""
     make(photos, tmp_path / "a", dataclasses.replace(FAST, log_every=1)).train()
-    begin = ["--continue-from", str(tmp_path / "a/constant.pt"), "--steps", "40", "--run", str(tmp_path / "b")]
+    begin = ["--continue-from", str(tmp_path / "a/constant.pt"), "--steps", "30", "--run", str(tmp_path / "b")]
     line = [*COMMAND, *begin, "--cache", str(tmp_path / "cache"), "--warmup", "4", *more]
     assert main(line) == 0
     rates = [e["lr"] for e in map(json.loads, (tmp_path / "b/log.jsonl").read_text().splitlines()) if e["step"] > 6]
