@@ -146,9 +146,6 @@ def read(path: Path, modified: int = 0) -> Rulers:
         raise CcaError(f"{path}: not rulers of format {FORMAT}")
     rulers = Rulers(Preset.from_json(meta["preset"]), tuple(json.loads(meta["models"])))
     tensors = {name: t.float() for name, t in load_file(path).items()}
-    if not any(".h_s.0." in name for name in tensors):  # one hyper synthesis served all groups once
-        groups = range(rulers.preset.groups)
-        tensors = {name.replace(".h_s.", f".h_s.{i}."): t for name, t in tensors.items() for i in groups}
     wanted = {name: t.shape for name, t in rulers.state_dict().items() if not name.startswith("gaussian.")}
     if {name: t.shape for name, t in tensors.items()} != wanted:
         raise CcaError(f"{path}: its tensors are not those of its models")

@@ -10,7 +10,6 @@ import pytest
 import torch
 from compressai.entropy_models import EntropyBottleneck
 from PIL import Image
-from safetensors.torch import load_file, save_file
 
 from ccalib import CcaError, weights
 from ccalib.evaluation.rulers import bought, measure_set, per_latent, totals
@@ -215,19 +214,6 @@ def test_what_is_stored_is_what_is_measured(fitter, codec, batch, tmp_path, monk
     assert torch.allclose(torch.cat(scales, dim=1), predictions["auxiliary"].log_scale, atol=1e-5)
     with pytest.raises(CcaError, match="not rulers"):
         read(weights.find("small"))
-
-
-def test_files_of_one_hyper_synthesis_for_all_groups_still_load(codec, batch, tmp_path):
-    """Each group gets a copy of it."""
-    rulers = Rulers(lean(TINY), ("main",))
-    for h_s in rulers.models["main"].h_s[1:]:
-        h_s.load_state_dict(rulers.models["main"].h_s[0].state_dict())
-    save(rulers, tmp_path / "new.safetensors", codec.fingerprint)
-    tensors = load_file(tmp_path / "new.safetensors")
-    shared = {n.replace(".h_s.0.", ".h_s."): t for n, t in tensors.items() if ".h_s." not in n or ".h_s.0." in n}
-    save_file(shared, tmp_path / "old.safetensors", weights.metadata(tmp_path / "new.safetensors"))
-    new, old = (read(tmp_path / f"{n}.safetensors").measure(codec, batch, QUALITY)[1]["main"] for n in ("new", "old"))
-    assert torch.equal(new.bits, old.bits)
 
 
 def test_rulers_of_small_are_lean():
