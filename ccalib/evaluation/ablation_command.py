@@ -23,7 +23,7 @@ examples:
   ccalib ablation --photos PHOTOS --minutes 10           everything, in runs/ablation; once more, and it goes on
   ccalib ablation 'k1.7-*-s4' --photos PHOTOS            what alpha* is chosen from (the table begins with it)
   ccalib ablation --list                                 what is done, what is missing, how long it will take
-  ccalib ablation --rulers --photos PHOTOS               rulers of the main arms, and along their training
+  ccalib ablation --rulers --photos PHOTOS               rulers of what is trained, and along its training
 The first call measures the speed of each loss and fixes the steps of all runs; the rule for claims is written down
 with them. Ctrl-C saves. Two processes may share the table: a run that one holds, the other passes over.
 (The course's own results are in data/results/ablation; `make ablation` goes on with those.)
@@ -196,35 +196,35 @@ def _train(chosen: list, bench, place, keep: Path) -> None:
             if not mine:
                 print(f"{run.name}: another process is at it")
                 continue
-            _finish(place.result(run), run.name, lambda r=run, a=alpha: run_once(r, bench, a, place))
+            _finish([place.result(run)], run.name, lambda r=run, a=alpha: [run_once(r, bench, a, place)])
             if run.name in KEPT:
                 keep.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(weights_of(place, run), keep / f"{run.name}.safetensors")
 
 
 def _rule(chosen: list, bench, place, keep: Path) -> None:
-    from ccalib.evaluation.ablation_runs import rule_run, track_run, weights_of
+    from ccalib.evaluation.ablation_runs import rule_run, weights_of
     from ccalib.training.arms import RULED
 
-    for run in [r for r in chosen if r in RULED]:
+    for run in [r for r in chosen if r in RULED and not place.result(r, ".rulers").exists()]:
         if not weights_of(place, run).exists():
             print(f"{run.name}: no weights in {place.runs}; train it first")
             continue
         with held(place.runs / run.name) as mine:
-            for kind, work in (("rulers", rule_run), ("track", track_run)):
-                path = place.result(run, f".{kind}")
-                if mine and not path.exists() and (kind == "rulers" or run.snapshots):
-                    _finish(path, f"{run.name} {kind}", lambda r=run, w=work: w(r, place))
+            if mine:
+                paths = [place.result(run, f".{kind}") for kind in ("rulers", "track")]
+                _finish(paths, f"{run.name} rulers", lambda r=run: rule_run(r, place))
 
 
-def _finish(path: Path, name: str, work: Callable) -> None:
+def _finish(paths: list[Path], name: str, work: Callable[[], tuple]) -> None:
+    """Do the work and write its results, the first one last: it says that all are there."""
     from ccalib.files.coding import write
 
     print(f"{name} …", flush=True)
     began = time.monotonic()
-    result = work()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, (json.dumps(result, separators=(",", ":")) + "\n").encode())
+    for path, result in reversed(list(zip(paths, work(), strict=True))):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, (json.dumps(result, separators=(",", ":")) + "\n").encode())
     print(f"{name}: {(time.monotonic() - began) / 60:.1f} minutes")
 
 

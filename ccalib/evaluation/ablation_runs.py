@@ -30,10 +30,11 @@ from ccalib.training.validate import middle, validate
 REAL = 16  # validation photographs that files are written of, and that rulers are read on
 TIMED_QUALITY = 3.0
 TRACED = ("groups", "rate_z", "distortion", "auxiliary", "gap", "cross")
-# one round: rulers of different lengths differ by more than the losses do (lesson 05, section 13)
-FINAL = Fit(models=("main", "auxiliary"), steps=2400, rounds=1, batch=8, crop=128)
-# on the way: the rulers of one snapshot go on from those of the one before
-FIRST, NEXT = (dataclasses.replace(FINAL, steps=s) for s in (800, 300))
+# each snapshot's rulers go on from those of the one before, and those of the finished weights from the last snapshot's;
+# as many steps for every run: rulers of different lengths differ by more than the losses do
+FIRST, NEXT, LAST = (
+    Fit(models=("main", "auxiliary"), steps=steps, rounds=1, batch=8, crop=128) for steps in (800, 250, 1000)
+)
 TRACK_QUALITIES = [1.0, 3.0, 5.0]
 
 
@@ -150,24 +151,29 @@ def _training_auxiliary(codec: Codec, place: Place) -> list[dict]:
 # ---- rulers ---------------------------------------------------------------------------------------------------------
 
 
-def rule_run(run: Run, place: Place, fit: Fit = FINAL) -> dict:
-    """Fresh rulers on the weights of a finished run."""
-    codec = weights.load(weights_of(place, run))
-    rulers = Fitter(codec, place.photos, place.few, fit, place.runs / run.name / "rulers",
-                    progress=place.progress).run_all()  # fmt: skip
-    return {"name": run.name, "fingerprint": codec.fingerprint} | _read_rulers(codec, rulers, place, None)
+def rule_run(run: Run, place: Place, fits: tuple[Fit, Fit, Fit] = (FIRST, NEXT, LAST)) -> tuple[dict, list[dict]]:
+    """Fresh rulers along a run's snapshots and on its finished weights, each going on from those before.
 
+    Returns:
+        what the last ones say, at all qualities; and per snapshot what they say there at `TRACK_QUALITIES`, with the
+        rate and distortion.
 
-def track_run(run: Run, place: Place, first: Fit = FIRST, following: Fit = NEXT) -> list[dict]:
-    """Rulers along a run's snapshots, each going on from the one before, and the rate and distortion there."""
-    folder, rulers, result = place.runs / run.name, None, []
-    for file in sorted((folder / "snapshots").glob("*.safetensors")):
-        codec, fit = weights.load(file), first if rulers is None else following
-        rulers = Fitter(codec, place.photos, place.few, fit, folder / "track" / file.stem, rulers,
+    Raises:
+        Interrupted: after Ctrl-C; the same call goes on.
+    """
+    folder, rulers, track, steps = place.runs / run.name, None, [], 0
+    for file in [*sorted((folder / "snapshots").glob("*.safetensors")), weights_of(place, run)]:
+        codec, last = weights.load(file), file == weights_of(place, run)
+        fit = fits[2 if last else rulers is not None]
+        rulers = Fitter(codec, place.photos, place.few, fit, folder / "rulers" / file.stem, rulers,
                         progress=place.progress).run_all()  # fmt: skip
-        points = validate(codec, place.few, TRACK_QUALITIES)["points"]
-        result.append({"step": int(file.stem), "points": points} | _read_rulers(codec, rulers, place, TRACK_QUALITIES))
-    return result
+        steps += rulers.card["steps"]
+        rulers.card["steps_in_all"] = steps
+        if not last:
+            points = validate(codec, place.few, TRACK_QUALITIES)["points"]
+            at = {"step": int(file.stem), "points": points}
+            track.append(at | _read_rulers(codec, rulers, place, TRACK_QUALITIES))
+    return {"name": run.name, "fingerprint": codec.fingerprint} | _read_rulers(codec, rulers, place, None), track
 
 
 def _read_rulers(codec: Codec, rulers: Rulers, place: Place, qualities: list[float] | None) -> dict:

@@ -81,7 +81,7 @@ class Run:
     @property
     def snapshots(self) -> int:
         """How many times a run stores its weights on the way, for a lesson to scrub through."""
-        return 12 if self.family == "k1.7" and self.arm in MAIN_ARMS and self.seed == 0 else 0
+        return 8 if self in RULED else 0
 
     def against(self, arm: str = "plain", family: str | None = None) -> Run:
         """The run that this one is paired with: the same seed."""
@@ -97,11 +97,12 @@ def _table() -> list[Run]:
     runs += [Run(family, "plain", seed) for seed in range(2) for family in ("k0.5", "k1", "k2.5")]
     runs += [Run(family, "plain", 0) for family in ("g1", "g2", "g10")]
     runs += [Run("weak", arm, seed) for arm in ("plain", "honest-0.2") for seed in range(3)]
-    return runs + [Run("k1.7", "longer", seed) for seed in range(4)]
+    longer = {"k1.7": 4, "even": 3, "noklt": 2}  # where a loss is compared with plain
+    return runs + [Run(family, "longer", seed) for family, seeds in longer.items() for seed in range(seeds)]
 
 
 TABLE = _table()
-RULED = [r for r in TABLE if r.family == "k1.7" and r.arm in MAIN_ARMS and r.seed != EXPLORATORY_SEED]  # by rulers
+RULED = [r for r in TABLE if r.arm != "longer" and r.family != "weak"]  # measured by rulers, along training too
 KEPT = ("k1.7-plain-s0", "k1.7-honest-constant-s0")  # weights that notebooks need; the others stay in the runs' folder
 
 

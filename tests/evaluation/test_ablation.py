@@ -14,7 +14,7 @@ from ccalib.cli import main
 from ccalib.evaluation import ablation
 from ccalib.evaluation.ablation import between, choose_alpha, compare, moved, pairs, summarize, t_interval
 from ccalib.evaluation.ablation_command import load_results
-from ccalib.evaluation.ablation_runs import Place, stored, track_run
+from ccalib.evaluation.ablation_runs import Place, rule_run, stored
 from ccalib.model.codec import STRIDE, Codec
 from ccalib.training import arms, checkpoint, start
 from ccalib.training.arms import ARMS, EXPLORATORY_SEED, FAMILIES, RULED, TABLE, Bench, Run, train_run
@@ -52,11 +52,12 @@ def test_the_table_is_the_issues():
     count = lambda family, *found: sum(
         r.family == family and r.arm in found for r in TABLE if r.seed != EXPLORATORY_SEED
     )
-    assert count("k1.7", "plain", "honest-constant", "honest-falling", "released") == 16 == len(RULED)
+    assert count("k1.7", "plain", "honest-constant", "honest-falling", "released") == 16
     assert count("even", "plain", "honest-falling") == 6 and count("noklt", "plain", "honest-falling") == 4
     assert sum(count(f, "plain") for f in ("k0.5", "k1", "k2.5")) == 6
     assert sum(count(f, "plain") for f in ("g1", "g2", "g10")) == 3
     assert [ARMS[r.arm]["alpha"] for r in TABLE if r.seed == EXPLORATORY_SEED and r.arm != "plain"] == [0.05, 0.2, 1]
+    assert len(RULED) == 16 + 6 + 3 + 6 + 4 + 3 + 1 and all(r.snapshots for r in RULED)  # 1: α*'s plain
     assert not any(r.waits for r in TABLE[:4]) and all(r.seed == EXPLORATORY_SEED for r in TABLE[:4])
     for family, arm, base_family, base_arm in pairs():  # what is compared has runs to pair with
         seeds, bases = (
@@ -249,8 +250,7 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
 
     two = Fit(models=("main", "auxiliary"), steps=2, rounds=1, batch=2, crop=64, warmup=1)
     monkeypatch.setattr(arms.measure_bench, "__defaults__", (2, 1))
-    monkeypatch.setattr(ablation_runs.rule_run, "__defaults__", (two,))
-    monkeypatch.setattr(ablation_runs.track_run, "__defaults__", (two, two))
+    monkeypatch.setattr(ablation_runs.rule_run, "__defaults__", ((two, two, two),))
     results = tmp_path / "data" / "ablation"
     base = ["--photos", str(folder), "--validation", str(folder / "held.txt"), "--samples", str(folder), "--quiet"]
     base += ["--results", str(results), "--runs", str(tmp_path / "runs"), "--keep", str(tmp_path / "keep")]
@@ -304,14 +304,15 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
 
     assert main(["ablation", "k1.7-plain-s0", "--rulers", *base]) == 0
     ruled = json.loads((results / "k1.7-plain-s0.rulers.json").read_text())
-    assert len(ruled["bought"]["3"]) == 5 and ruled["card"]["steps"] == 2
+    assert len(ruled["bought"]["3"]) == 5 and ruled["card"]["steps"] == 2 and ruled["card"]["steps_in_all"] == 6
     track = json.loads((results / "k1.7-plain-s0.track.json").read_text())
     assert [entry["step"] for entry in track] == [0, 1] and {p["quality"] for p in track[0]["points"]} == {1, 3, 5}
 
     train, validation = split(folder, folder / "held.txt")
     photos, few = (load_photos(files, tmp_path / "cache", 64, False) for files in (train, validation))
     place = Place(photos, few, [], results, tmp_path / "runs", False)
-    again = json.loads(json.dumps(track_run(Run("k1.7", "plain", 0), place, two, two)))
+    again = json.loads(json.dumps(rule_run(Run("k1.7", "plain", 0), place, (two, two, two))))
+    assert again == [ruled, track]  # from its checkpoints: the same
     rulers = results / "k1.7-plain-s0.rulers.json"
     rulers.write_text("{")
     capsys.readouterr()
@@ -320,5 +321,4 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     assert main(["ablation", "k1.7-plain-s1", *base]) == 1
     said = capsys.readouterr()
     assert "rulers.json: of other weights than k1.7-plain-s0.json" in said.err and "k1.7-plain-s1" not in said.out
-    assert again == track  # from its checkpoints: the same
-    assert again[0]["card"]["first_group_errors"] != again[1]["card"]["first_group_errors"]
+    assert track[0]["card"]["first_group_errors"] != track[1]["card"]["first_group_errors"]
