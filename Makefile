@@ -33,7 +33,7 @@ PIP_ARGS := --disable-pip-version-check --no-compile $(if $(wildcard $(VENV)/lib
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation weak arms trials card figures clean
+.PHONY: help .venv lab test test-browser lint notebooks site student train evaluate complexity rulers ablation weak arms trials endings card figures clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[.a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -199,9 +199,25 @@ TRIAL_RESULTS := data/results/minutes.json
 TRIAL_PACE := data/results/pace.json
 TRIAL_RUNS := runs/trials
 TRIAL_ARGS ?=
-trials: MINUTES = 15
 trials: $(READY)  ## what pays per minute, at equal time: make trials PHOTOS=FOLDER VALIDATION=FILE (some: TRIALS="reference muon")
-	@if [ ! -d "$(PHOTOS)" ]; then echo "make trials PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi
+
+# Decays of equal time from where the decay of the weights that ship began; "as-it-was" is how it went on.
+END := --decay-from .training/constant.safetensors
+TRIAL_as-it-was := $(END) --batch 4 --crop 192
+TRIAL_end-128 := $(END) --batch 8 --crop 128
+TRIAL_end-256 := $(END) --batch 2 --crop 256
+TRIAL_end-frozen := $(END) --batch 4 --crop 192 --freeze 0.4
+TRIAL_end-256-frozen := $(END) --batch 2 --crop 256 --freeze 0.4
+ENDINGS ?= as-it-was end-128 end-256 end-frozen end-256-frozen
+endings: TRIALS = $(ENDINGS)
+endings: TRIAL_RESULTS = data/results/endings.json
+endings: TRIAL_PACE = data/results/endings_pace.json
+endings: TRIAL_RUNS = runs/endings
+endings: $(READY)  ## how the training of `small` might have ended, at equal time: make endings PHOTOS=FOLDER VALIDATION=FILE
+
+trials endings: MINUTES = 15
+trials endings:
+	@if [ ! -d "$(PHOTOS)" ]; then echo "make $@ PHOTOS=FOLDER: name a folder of photographs" >&2; exit 2; fi
 	$(IN_ENV) $(PYTHON) -m ccalib.training.pace "$(PHOTOS)" $(HELD) -o $(TRIAL_PACE) --minutes $(MINUTES) \
 	    $(foreach name,$(TRIALS),"$(name)=$(strip $(TRIAL_$(name)))")
 	$(foreach name,$(TRIALS),$(call trial,$(name),$(TRIAL_RUNS)/$(name)))

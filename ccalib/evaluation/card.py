@@ -23,18 +23,17 @@ from ccalib.files.coding import decode, encode, write
 from ccalib.model.codec import Codec
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-OF_OLD = "(Of the course's first weeks: another shape and other λ. The runs are gone, and the table stays as it was.)"
-OTHERS = ("complexity", "trials", "minutes", "effort", "ablation", "dead_zone")  # results, as `card` takes them
+OTHERS = ("complexity", "minutes", "endings", "effort", "ablation", "dead_zone")  # results, as `card` takes them
 MARKS = "<!-- {} by `make card` -->"
 
 
 def card(
-    path: Path, result: dict | None, title: str, costs: dict | None = None, compared: list[dict] | None = None,
-    minutes: list[dict] | None = None, effort: dict | None = None, trained: dict | None = None,
+    path: Path, result: dict | None, title: str, costs: dict | None = None, minutes: list[dict] | None = None,
+    endings: list[dict] | None = None, effort: dict | None = None, trained: dict | None = None,
     zone: dict | None = None,
 ) -> str:  # fmt: skip
     """Markdown: data, minutes, hardware, commands, cost, validation, and the figures of `ccalib evaluate`, of
-    `ccalib.evaluation.complexity`, of `ccalib.evaluation.trials` (long ones, and those of equal time), of
+    `ccalib.evaluation.complexity`, of `ccalib.evaluation.trials` (from the start, and from where the decay began), of
     `ccalib.evaluation.effort`, of `ccalib ablation` and of `ccalib.evaluation.dead_zone`."""
     meta = weights.metadata(path)
     facts, codec = json.loads(meta["card"]), weights.load(path)
@@ -88,11 +87,12 @@ def card(
         lines += ["## Does the CCA loss help? (`make ablation`, lesson 05)", "", *helps(trained), ""]
     if costs is not None:
         lines += ["## Cost", "", complexity.table(costs), ""]
-    if compared is not None:
-        lines += ["## What decided the recipe", "", OF_OLD, "", trials.table(compared), ""]
     if minutes is not None:
         title = "## What pays per minute: trainings of equal time (`make trials`)"
         lines += [title, "", trials.table(minutes), ""]
+    if endings is not None:
+        title = "## How the training might have ended: decays of equal time from where its own began (`make endings`)"
+        lines += [title, "", trials.table(endings), ""]
     return "\n".join(lines)
 
 
