@@ -31,8 +31,8 @@ from ccalib.training.loop import Trainer
 from ccalib.training.schedule import plan_for
 from ccalib.training.settings import Settings
 
-# whatever they are, a step costs the same
-SAME_WORK = ("seed", "lr", "klt_rate", "gain_rate", "clip", "ema", "weight_power")
+# whatever they are, a step costs the same (or nearly: those with a frozen analysis, the last ones, cost less)
+SAME_WORK = ("seed", "lr", "klt_rate", "gain_rate", "clip", "ema", "weight_power", "freeze")
 
 
 def seconds_per_step(
