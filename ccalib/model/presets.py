@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from ccalib.errors import CcaError
 from ccalib.model.groups import group_sizes
 
+PATCH_VALUES = 3 * 16 * 16  # that the KLT of y is of
 STEPS = 64  # a quality is stored in a file in steps of 1/64
 MAY_BE_ZERO = ("blocks", "context_blocks", "k", "qualities")
 
@@ -69,6 +70,10 @@ class Preset:
             raise CcaError(f"preset {self.name}: hyper_out {self.hyper_out} can't hold the means of {first} channels")
         if self.last_kernel % 2 == 0:
             raise CcaError(f"preset {self.name}: last_kernel must be odd, not {self.last_kernel}")
+        if self.klt and self.latent > PATCH_VALUES:
+            raise CcaError(f"preset {self.name}: klt gives at most {PATCH_VALUES} latent channels, not {self.latent}")
+        if any(width < 2 and bottlenecks for width, (bottlenecks, _) in zip(self.widths, self.blocks, strict=True)):
+            raise CcaError(f"preset {self.name}: widths with bottlenecks must be at least 2, not {self.widths}")
         if not 0 < self.lambdas[0] <= self.lambdas[1]:
             raise CcaError(f"preset {self.name}: lambdas must be positive and increasing, not {self.lambdas}")
 

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel
 
 from ccalib import weights
+from ccalib.errors import CcaError
 from ccalib.model.borrowed import EntropyBottleneck
 from ccalib.model.codec import Codec
 from ccalib.model.entropy import SCALE_MIN
@@ -47,7 +48,13 @@ def seeded(module: nn.Module, seed: int) -> None:
 
 @torch.no_grad()
 def new_codec(preset: Preset, photos: Photos | None, seed: int) -> Codec:
-    """A codec to train: seeded, and with the KLT shortcut started on patches of the photographs."""
+    """A codec to train: seeded, and with the KLT shortcut started on patches of the photographs.
+
+    Raises:
+        CcaError: a KLT beside contexts that are split.
+    """
+    if photos is not None and preset.split_context and preset.klt:
+        raise CcaError(f"preset {preset.name}: a KLT has no start beside split_context; train it with klt=false")
     torch.manual_seed(seed)
     codec = Codec(preset)
     seeded(codec, seed)

@@ -466,37 +466,11 @@ assert same and logs[0] == logs[1]
 #
 # ## 7. What this project's trainings have taught
 #
-# Parts of the recipe of the shipped weights were chosen by short trials on validation photographs. Each row is a run
-# that was compared with the first one, by its own log (`data/results/trials.json`; the codec had another shape then,
-# and those runs are gone). BD-rate (lesson 08): percent of bits at equal PSNR, below 0 is better.
-
-# %%
-trials = json.loads((IMAGES.parent / "results" / "trials.json").read_text())
-lines = [["run", "what differs from the first", "steps", "minutes", "BD-rate"]]
-for run in trials:
-    differs = [f"{key} {value}" for part in ("preset", "settings") for key, value in run[part].items()
-               if value != trials[0][part].get(key, 0.0)]  # fmt: skip
-    start = ["goes on from a run"] if "-from" in run["command"] else []
-    cells = [run["name"], ", ".join(start + differs) or "(the reference)", f"{run['steps']:,}", f"{run['minutes']:.0f}"]
-    lines.append([*cells, f"{run['bd_rate']:+.1f} %"])
-print(aligned(lines))
-by_name = {run["name"]: run for run in trials}
-hyper, longer_run = by_name["v1hyper"]["bd_rate"], by_name["gadam"]["bd_rate"]
-frozen = by_name["gfreeze"]["bd_rate"] - longer_run
-print(f"a linear start for z: {hyper:+.1f} %, at equal steps")
-print(f"that, and {by_name['gadam']['steps'] / trials[0]['steps']:.0f} times the steps: {longer_run:+.1f} %")
-result = "no effect" if abs(frozen) < 0.5 else "better" if frozen < 0 else "worse"
-print(f"rounded rates and a frozen analysis at the end (freeze): {frozen:+.1f} points: {result}")
-
-# %% [markdown]
-# Time does most of it. A trick has to be compared at equal time, and with another seed before half a percent counts:
-# these are single runs. `freeze` is the switch of section 5. In theory it helps: the decoder is trained on exactly
-# what it will get. Here it changed nothing, and that belongs in a table, too.
-#
-# **What pays per minute** is another question: larger crops or more channels may make each step better, and there is
-# time for fewer. So each training of the next table began anew and had 15 minutes of two cores, counted in steps: what
-# a step of each takes was measured beforehand, in turns (`make trials`). One thing differs from the reference, or
-# two that belong together.
+# **What pays per minute?** Larger crops or more channels may make each step better, and there is time for fewer. So
+# each training of the next table began anew and had 15 minutes of two cores, counted in steps: what a step of each
+# takes was measured beforehand, in turns (`make trials`). One thing differs from the reference, or two that belong
+# together. BD-rate (lesson 08): percent of bits at equal PSNR, below 0 is better; single runs, on validation
+# photographs.
 
 # %%
 DIFFERS = {
@@ -550,8 +524,26 @@ for what, sign in (("better", -1), ("worse", 1)):
 # steps fit. (Whether y has 320 channels or 128 hardly matters so early.) A narrower range of λ helps a little, on the
 # rates that both reach: the one network has fewer of them to serve.
 #
-# But what pays at the start need not pay in the tenth hour. The shipped weights had larger crops in their last hours,
-# and which of two widths is better after ten of them, this table can't tell.
+# But what pays at the start need not pay in the tenth hour. Which of two widths is better then, this table can't tell.
+# What can be tried again is **the end**. Where the last decay of the shipped weights began there is a checkpoint
+# (`.training`), and each training of the next table goes on from it: the rate falls to zero within 15 minutes of one
+# core (`make endings`). The first one is how the shipped weights went on, only shorter. In two, the analysis is frozen
+# for the last 40 % of the steps, and bits are counted as the file will have them: the switch of section 5.
+
+# %%
+ENDS = {"as-it-was": "4 crops of 192²", "end-128": "8 crops of 128²", "end-256": "2 crops of 256²",
+        "end-frozen": "4 crops of 192², frozen", "end-256-frozen": "2 crops of 256², frozen"}  # fmt: skip
+endings = json.loads((IMAGES.parent / "results" / "endings.json").read_text())
+start = endings[0]["from_steps"]
+lines = [["run", "what differs", "s a step", "steps", "BD-rate"]]
+lines += [[run["name"], ENDS[run["name"]], f"{run['seconds_per_step']:.2f}", f"{run['steps'] - run['from_steps']:,}",
+           f"{run['bd_rate']:+.1f} %"] for run in endings]  # fmt: skip
+print(aligned(lines))
+print(f"all go on from one checkpoint; {endings[0]['images']} validation photographs, estimated rates; "
+      f"step times: {endings[0]['paced_on']}")  # fmt: skip
+
+# %% [markdown]
+# TODO
 #
 # ## 8. Overnight, on your own photographs
 #

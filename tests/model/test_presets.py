@@ -73,6 +73,20 @@ def test_a_shape_that_is_none_is_refused(change):
         TINY.reshaped([change])
 
 
+@pytest.mark.parametrize("changes, named", [
+    (["latent=769"], "klt gives at most 768"), (["widths=[16,32,1]"], "widths"),
+])  # fmt: skip
+def test_parts_that_do_not_go_together_are_refused(changes, named):
+    with pytest.raises(CcaError, match=named):
+        TINY.reshaped(changes)
+
+
+def test_the_largest_and_the_narrowest_parts_work():
+    assert len(Codec(TINY.reshaped(["latent=768"])).klt.analysis.weight) == 768
+    narrow = Codec(TINY.reshaped(["widths=[1,1,1]", "blocks=[[0,1],[0,1],[0,1]]"]))
+    assert narrow(torch.rand(1, 3, 64, 64), torch.tensor([2.0]))["x_hat"].shape == (1, 3, 64, 64)
+
+
 def test_a_hyper_output_too_narrow_for_the_first_groups_means_is_refused():
     with pytest.raises(CcaError, match="hyper_out"):
         dataclasses.replace(TINY, groups=1)

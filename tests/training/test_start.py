@@ -35,6 +35,13 @@ def test_z_starts_as_the_klt_of_the_first_group(photos):
     assert (ratio > 0.4).all() and (ratio < 2.5).all()
 
 
+def test_a_klt_beside_split_contexts_is_refused(photos):
+    split = dataclasses.replace(TINY, split_context=True, hyper_klt=False)
+    with pytest.raises(CcaError, match="klt=false"):
+        new_codec(split, photos, 0)
+    new_codec(dataclasses.replace(split, klt=False), photos, 0)
+
+
 def test_the_same_seed_gives_the_same_start(photos):
     a, b = (new_codec(TINY, photos, seed).state_dict() for seed in (3, 3))
     assert all(torch.equal(a[n], b[n]) for n in a)
