@@ -142,7 +142,7 @@ ARM_RESULTS := data/results/arms
 ARM_RUNS := runs/arms
 ARM_ARGS ?=
 arms: MINUTES = 60
-arms: FROM = .training/constant.safetensors
+arms: FROM = $(FORK)
 ARMS_TO_DO = $(strip $(foreach loss,$(ARMS),$(if $(wildcard $(ARM_RESULTS)/small-$(loss).json),$(if $(wildcard $(ARM_RUNS)/$(loss)/last.pt),$(loss)),$(loss))))
 arms: $(READY)  ## train `small` (or FROM=FILE) on with each loss, and measure: make arms PHOTOS=FOLDER IMAGES="FOLDER FOLDER" VALIDATION=FILE
 	@for loss in $(filter-out $(ARMS_TO_DO),$(ARMS)); do \
@@ -202,7 +202,8 @@ TRIAL_ARGS ?=
 trials: $(READY)  ## what pays per minute, at equal time: make trials PHOTOS=FOLDER VALIDATION=FILE (some: TRIALS="reference muon")
 
 # Decays of equal time from where the decay of the weights that ship began; "as-it-was" is how it went on.
-END := --decay-from .training/constant.safetensors
+FORK := .training/constant.safetensors
+END := --decay-from $(FORK)
 TRIAL_as-it-was := $(END) --batch 4 --crop 192
 TRIAL_end-128 := $(END) --batch 8 --crop 128
 TRIAL_end-256 := $(END) --batch 2 --crop 256
@@ -213,7 +214,7 @@ endings: TRIALS = $(ENDINGS)
 endings: TRIAL_RESULTS = data/results/endings.json
 endings: TRIAL_PACE = data/results/endings_pace.json
 endings: TRIAL_RUNS = runs/endings
-endings: $(READY)  ## how the training of `small` might have ended, at equal time: make endings PHOTOS=FOLDER VALIDATION=FILE
+endings: $(READY) $(FORK)  ## how the training of `small` might have ended, at equal time: make endings PHOTOS=FOLDER VALIDATION=FILE
 
 trials endings: MINUTES = 15
 trials endings:

@@ -14,24 +14,30 @@ case "$*" in *"$FAIL"*) exit 1;; esac
 
 
 @pytest.fixture
-def arms(tmp_path, monkeypatch):
-    """`make arms ARMS=plain` in folders of its own: its exit status, what was called, and all that it said."""
+def make(tmp_path, monkeypatch):
+    """`make TARGET` in folders of its own: its exit status, what was called, and all that it said."""
     python = tmp_path / "python"
     python.write_text(STUB)
     python.chmod(0o755)
     (tmp_path / "start.safetensors").write_text("")
     monkeypatch.setenv("NOTES", str(tmp_path / "notes"))
 
-    def run(fail: str = "nothing at all", **more: str) -> tuple[int, list[str], str]:
+    def run(target: str, fail: str = "nothing at all", **more: str) -> tuple[int, list[str], str]:
         monkeypatch.setenv("FAIL", fail)
         (tmp_path / "notes").write_text("")
-        given = {"PYTHON": python, "PHOTOS": tmp_path, "IMAGES": "a b", "ARMS": "plain", "FROM": "start.safetensors",
-                 "ARM_RESULTS": "results", "ARM_RUNS": "runs"} | more  # fmt: skip
-        words = ["make", "-f", str(ROOT / "Makefile"), "arms", *(f"{k}={v}" for k, v in given.items())]
+        given = {"PYTHON": python, "PHOTOS": tmp_path} | more
+        words = ["make", "-f", str(ROOT / "Makefile"), target, *(f"{k}={v}" for k, v in given.items())]
         done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
         return done.returncode, (tmp_path / "notes").read_text().splitlines(), done.stdout + done.stderr
 
     return run
+
+
+@pytest.fixture
+def arms(make):
+    """`make arms` of one arm."""
+    own = {"IMAGES": "a b", "ARMS": "plain", "FROM": "start.safetensors", "ARM_RESULTS": "results", "ARM_RUNS": "runs"}
+    return lambda **more: make("arms", **(own | more))
 
 
 def commands(calls: list[str]) -> list[str]:
@@ -71,3 +77,17 @@ def test_a_part_that_fails_ends_it(arms, part):
 def test_what_is_missing_is_said_before_anything_runs(arms, more):
     status, calls, said = arms(**more)
     assert status != 0 and calls == [] and "name a folder of photographs" in said
+
+
+def test_endings_go_on_from_the_fork_point_and_have_results_of_their_own(make, tmp_path):
+    assert make("endings")[:2] == (2, []) and "constant.safetensors" in make("endings")[2]
+    (tmp_path / ".training").mkdir()
+    (tmp_path / ".training/constant.safetensors").write_text("")
+    status, calls, _ = make("endings", ENDINGS="as-it-was end-256")
+    assert status == 0 and commands(calls) == ["pace", "train", "trials", "train", "trials"]
+    assert "--decay-from .training/constant.safetensors --batch 2 --crop 256" in calls[3]
+    assert all("data/results/endings" in call for call in calls if "ccalib train" not in call)
+    (tmp_path / "data/results").mkdir(parents=True)
+    (tmp_path / "data/results/endings.json").write_text('  "name": "as-it-was"')
+    assert commands(make("endings", ENDINGS="as-it-was end-256")[1]) == ["pace", "train", "trials"]
+    assert commands(make("trials", TRIALS="muon")[1]) == ["pace", "train", "trials"]
