@@ -33,7 +33,7 @@ TRACED = ("groups", "rate_z", "distortion", "auxiliary", "gap", "cross")
 # each snapshot's rulers go on from those of the one before, and those of the finished weights from the last snapshot's;
 # as many steps for every run: rulers of different lengths differ by more than the losses do
 FIRST, NEXT, LAST = (
-    Fit(models=("main", "auxiliary"), steps=steps, rounds=1, batch=8, crop=128) for steps in (800, 250, 1000)
+    Fit(models=("main", "auxiliary"), steps=steps, rounds=1, batch=8, crop=128) for steps in (800, 150, 1500)
 )
 TRACK_QUALITIES = [1.0, 3.0, 5.0]
 
