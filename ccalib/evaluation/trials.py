@@ -107,9 +107,12 @@ def same_pace(rows: list[dict]) -> None:
 
 def table(rows: list[dict]) -> str:
     """Markdown."""
+    forks = {(row.get("from_steps", 0), row.get("from_minutes", 0.0)) for row in rows}
+    steps, minutes = forks.pop() if len(forks) == 1 else (0, 0.0)
+    fork = f"All go on from step {steps:,}, minute {minutes:.0f}. " if steps else ""
     lines = [
-        f"On {rows[0]['images']} validation photographs, estimated rate; BD-rate against the first, below 0 is better"
-        + (f" (minutes by step times on {timed})" if (timed := rows[0].get("paced_on")) else "") + ":",
+        f"{fork}On {rows[0]['images']} validation photographs, estimated rate; BD-rate against the first, below 0 is "
+        "better" + (f" (minutes by step times on {timed})" if (timed := rows[0].get("paced_on")) else "") + ":",
         "", "| run | differs in | steps | minutes | BD-rate | z and first group (bpp, middle quality) |",
         "|---|---|---|---|---|---|",
     ]  # fmt: skip

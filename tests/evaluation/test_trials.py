@@ -34,6 +34,9 @@ def test_runs_are_compared_with_the_first(tmp_path):
     assert (first["steps"], first["minutes"]) == (130, 13.0) and first["command"].startswith("ccalib train photos")
     assert (first["from_steps"], first["from_minutes"]) == (0, 0)
     assert "| b | lr 0.0005 | 130 | 13 | -10.0 % | 0.110 |" in trials.table([first, second])
+    forked = [row | {"from_steps": 30, "from_minutes": 3.0} for row in (first, second)]
+    assert trials.table(forked).startswith("All go on from step 30, minute 3. On ")
+    assert trials.table([forked[0], second]).startswith("On ")
 
 
 def pace_of(path, seconds: float, machine: str = "an abacus"):
