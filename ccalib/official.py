@@ -1,6 +1,6 @@
 """The authors' released checkpoints (Han et al., 2024), read into the `paper` preset.
 
-codec = ccalib.official.load("lambda_0.85.pth.tar")
+codec = ccalib.official.load("lambda_0.85.pth.tar", beta=0.85)
 
 A released checkpoint is a dictionary with `state_dict`; its names differ from ours, its arithmetic doesn't. Some names
 say twice what is meant, or end in a number; `NAMES` below is the whole translation, theirs on the left.
@@ -9,6 +9,7 @@ say twice what is meant, or end in a number; `NAMES` below is the whole translat
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from ccalib.model.borrowed import remap_old_keys
 from ccalib.model.codec import Codec
 from ccalib.model.exact import WEIGHT_LIMIT
 from ccalib.model.presets import PAPER
+from ccalib.training.losses import RELEASED_LAMBDA
 
 NAF = {"dwconv.0": "widen", "dwconv.1": "depthwise", "sca.1": "attention", "conv1": "project", "FFN.0": "ffn_in",
        "FFN.2": "ffn_out"}  # fmt: skip
@@ -44,7 +46,7 @@ BUFFERS = re.compile(r"(gaussian_conditional|entropy_bottleneck)\.(.*\.)?"
                      r"(_offset|_quantized_cdf|_cdf_length|scale_table|scale_bound|bound|target)$")  # fmt: skip
 
 
-def load(source: str | Path | dict, exact: bool = False) -> Codec:
+def load(source: str | Path | dict, exact: bool = False, beta: float | None = None) -> Codec:
     """A `paper` codec in evaluation mode, its tables built, from a checkpoint file or its dictionary.
 
     The dictionary may hold the weights under `state_dict` or be them; names may begin with `module.`. If the auxiliary
@@ -53,16 +55,21 @@ def load(source: str | Path | dict, exact: bool = False) -> Codec:
     Args:
         exact: run the entropy path in exact arithmetic (lesson 02): the same symbols on every machine, for more time.
             Once stored, its weights have another fingerprint, so that neither kind of decoder reads the other's files.
+        beta: the weight of the rate that the checkpoint was trained with, 0.3 … 15 (tensors don't tell). The codec's λ
+            is then 0.05 / (1 + β), else the preset's. Coding has no use for it; the search of `effort` has.
     Raises:
-        CcaError: no such file, not a checkpoint, a name that is missing or unknown, a wrong shape, a value that isn't
-            finite, one too large for `exact`; each is named.
+        CcaError: a β that is no number of at least 0; no such file, not a checkpoint, a name that is missing or
+            unknown, a wrong shape, a value that isn't finite, one too large for `exact`; each is named.
     """
+    if beta is not None and not 0 <= beta < math.inf:  # also refuses NaN
+        raise CcaError(f"beta: {beta} is no number of at least 0")
+    lambdas = PAPER.lambdas if beta is None else (RELEASED_LAMBDA / (1 + beta),) * 2
     title, state = ("checkpoint", source) if isinstance(source, dict) else (str(source), _read(Path(source)))
     state = state.get("state_dict", state)
     if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
         raise CcaError(f"{title}: state_dict: a dictionary of tensors is wanted")
     given = _known_names({name.removeprefix("module."): value for name, value in state.items()})
-    codec = Codec(dataclasses.replace(PAPER, exact_path=exact))
+    codec = Codec(dataclasses.replace(PAPER, exact_path=exact, lambdas=lambdas))
     if any(name.startswith("aux_entropymodel.") for name in given):
         codec.auxiliary = Auxiliary(PAPER, released=True)
     parameters = dict(codec.named_parameters())

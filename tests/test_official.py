@@ -200,6 +200,15 @@ def test_exact_arithmetic_is_an_option_and_names_weights_that_it_can_not_hold(st
         official.load(changed, exact=True)
 
 
+def test_beta_gives_the_lambda_that_a_search_goes_by(state):
+    codec = official.load(state, beta=0.3)
+    assert codec.preset.lambdas == pytest.approx((0.05 / 1.3,) * 2) and codec.preset.reference_lambda != 0.013
+    assert official.load(state).preset.lambdas == PAPER.lambdas
+    for beta in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(CcaError, match="beta: .* is no number of at least 0"):
+            official.load(state, beta=beta)
+
+
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
 def test_files_that_are_none(tmp_path, content):
     path = tmp_path / "x.pth"

@@ -44,6 +44,7 @@ def read(run: Path) -> dict:
     return {
         "name": run.name, "command": commands[-1], "preset": json.loads(state["preset"]), "settings": state["settings"],
         "steps": last["step"], "minutes": round(last["seconds"] / 60, 1), "images": last["images"],
+        "photographs": last.get("photographs"),  # logs of old don't say which
         "from_steps": first, "from_minutes": round(before / 60, 1),
         "points": [{key: point[key] for key in keys} for point in last["points"]],
     }  # fmt: skip
@@ -51,8 +52,11 @@ def read(run: Path) -> dict:
 
 def compare(rows: list[dict]) -> list[dict]:
     """Rows of `read`, each with its BD-rate (PSNR, estimated bits) against the first. Raises CcaError."""
+    names = ", ".join(row["name"] for row in rows)
     if len({row["images"] for row in rows}) > 1:
-        raise CcaError("trials: validated on different numbers of photographs: " + ", ".join(r["name"] for r in rows))
+        raise CcaError(f"trials: validated on different numbers of photographs: {names}")
+    if len({row.get("photographs") for row in rows} - {None}) > 1:
+        raise CcaError(f"trials: validated on different photographs: {names}")
     curves = [[(p["bpp"], p["psnr"]) for p in row["points"]] for row in rows]
     return [row | {"bd_rate": bd_rate(curves[0], curve)["percent"]} for row, curve in zip(rows, curves, strict=True)]
 

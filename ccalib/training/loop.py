@@ -267,7 +267,8 @@ class Trainer:
     def _validate(self, log: checkpoint.Log | None) -> None:
         if self.main and self.validation is not None and len(self.validation):
             result = validate(self.averaged(), self.validation, progress=self.progress)
-            log.write(kind="validation", step=self.step, seconds=self.seconds, **result)
+            which = self.validation.fingerprint
+            log.write(kind="validation", step=self.step, seconds=self.seconds, photographs=which, **result)
 
 
 def _shape(optimizer: dict) -> list[int]:

@@ -136,6 +136,10 @@ def test_what_does_not_compare_is_refused(tmp_path, capsys):
     (b / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     with pytest.raises(CcaError, match="different numbers"):
         trials.compare([trials.read(a), trials.read(b)])
+    rows = [trials.read(a), trials.read(a)]
+    assert rows[0]["photographs"] is None and trials.compare([rows[0], rows[1] | {"photographs": "a"}])
+    with pytest.raises(CcaError, match="on different photographs: a, a"):
+        trials.compare([row | {"photographs": which} for row, which in zip(rows, "ab")])
     for change in ({"step": 120}, {"step": 140}):  # of what it went on from; of another plan
         lines[-1] |= change
         (b / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

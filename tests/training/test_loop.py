@@ -135,6 +135,14 @@ def test_training_lowers_the_loss_and_its_weights_code(photos, tmp_path, picture
     assert decode(data, model=tmp_path / "tiny.safetensors").size == picture.size
 
 
+def test_a_validation_says_which_photographs(photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("ccalib.training.loop.validate", lambda codec, photos, progress: {"images": len(photos)})
+    make(photos, tmp_path, steps=2, validation=photos).train()
+    entries = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    last = [entry for entry in entries if entry["kind"] == "validation"][-1]
+    assert (last["step"], last["images"], last["photographs"]) == (2, len(photos), photos.fingerprint)
+
+
 def start(run: Path, cache: Path, *more: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "ccalib", *COMMAND, "--run", str(run), "--cache", str(cache), *more]
     return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
