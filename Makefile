@@ -201,7 +201,7 @@ TRIAL_RUNS := runs/trials
 TRIAL_ARGS ?=
 trials: $(READY)  ## what pays per minute, at equal time: make trials PHOTOS=FOLDER VALIDATION=FILE (some: TRIALS="reference muon")
 
-# Decays of equal time from where the decay of the weights that ship began; "as-it-was" is how it went on.
+# Decays of equal time from where the decay of the weights that ship began; "as-it-was" has the crops with which it went on.
 FORK := .training/constant.safetensors
 END := --decay-from $(FORK)
 TRIAL_as-it-was := $(END) --batch 4 --crop 192

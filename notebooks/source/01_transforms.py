@@ -304,8 +304,9 @@ assert (touched // 16 == 8).all()
 print("linear path: one latent touches the pixels of its own cell only")
 
 # %% [markdown]
-# Explore. Click a channel; switch the place; press **A** to see what the same number paints *alone*, on an empty gray
-# picture. Does the same channel paint the same thing everywhere? Does it alone do what it does in company?
+# Explore. Click a channel; switch the place; press **A** to see what the same number paints *alone*, where all other
+# latents are at their channel's mean (gray: nothing changes). Does the same channel paint the same thing everywhere?
+# Does it alone do what it does in company?
 
 # %%
 Explorer(codec, photo, y_hat, quality, latents, order[:16])
@@ -545,7 +546,7 @@ print("that is", "less than the receptive field" if most_of_it < measured else "
 #
 # Put the path of a photograph of yours into `my_photo` in the first cell, and run all cells again. Is the network as
 # far ahead of the KLT as on the mountains? (The KLT comes from the course's other photographs. Take your own instead:
-# put the paths of a few into `others`. Does it matter?)
+# put `open_photo(path)` of a few into `others`. Does it matter?)
 #
 # ## Three questions for a class
 #

@@ -274,9 +274,10 @@ for way, count in agree.items():
     print(f"{way}: the right sign in {count} of {len(picked)} channels")
 
 # %% [markdown]
-# Plain rounding hears next to nothing: not that symbols would change, only that the normal distribution would be as
-# wide as the gain says. Our codec trains with both others: likelihoods see noise (a smooth stand-in for the rate), and
-# everything that *reads* a rounded number sees straight-through rounding, so that it learns on the values it will get.
+# Plain rounding hears little, and of the weak channel even the wrong sign: not that symbols would change, hardly more
+# than that the normal distribution would be as wide as the gain says. Our codec trains with both others: likelihoods
+# see noise (a smooth stand-in for the rate), and everything that *reads* a rounded number sees straight-through
+# rounding, so that it learns on the values it will get.
 #
 # ## 4. A range coder by hand
 #
@@ -407,9 +408,9 @@ for level in (0, 10, 20, 30, 40):
 print(aligned(lines))
 
 # %% [markdown]
-# (A symbol "of 3 scales" is the nearest whole number, at least 1.) A table ends somewhere. What lies beyond is coded as
-# an **escape** (the table's last entry) followed by the distance, 4 bits at a time. So a surprise has a price that
-# grows slowly, where a normal distribution would ask for the square.
+# (A symbol "of 3 scales" is the nearest whole number, at least 1; "of 12", at least 2.) A table ends somewhere. What
+# lies beyond is coded as an **escape** (the table's last entry) followed by the distance, 4 bits at a time. So a
+# surprise has a price that grows slowly, where a normal distribution would ask for the square.
 
 # %%
 level = int(np.abs(np.log(scales)).argmin())
@@ -506,13 +507,15 @@ except ccalib.CcaError as error:
 # Now take the guards away and let the decoder go on.
 
 # %%
+hit = info.segments.index(segment) - 1  # 0 is g1, and −1 is z
 broken = read(codec, [bytes(damaged)[s.start : s.start + s.length] for s in info.segments], shape, quality)
 shares, first = wrong_symbols(broken, reading)
 for group, share in enumerate(shares, 1):
     print(f"g{group}: {about(100 * share, 1) if share else '0':>3s} % of the symbols are wrong")
-place = first[1] / reading.symbols[1 + first[0]].size
-print(f"the first wrong symbol is in g{first[0] + 1}, after {100 * place:.0f} % of its symbols")
-assert shares[0] == 0 and first[0] == 1 and all(share > 0 for share in shares[1:])
+if first:  # (a bit at the very end may come out right by chance)
+    place = first[1] / reading.symbols[1 + first[0]].size
+    print(f"the first wrong symbol is in g{first[0] + 1}, after {100 * place:.0f} % of its symbols")
+    assert not any(shares[: max(hit, 0)]) and first[0] == max(hit, 0)
 
 
 def as_picture(x_hat):

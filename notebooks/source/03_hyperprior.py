@@ -137,9 +137,9 @@ for side, found in by_side.items():
 view
 
 # %% [markdown]
-# That is the shape of every side information: what it saves soon ends, what it costs grows on. Somewhere
-# between lies the best (the ★ exercise finds it for you). And size matters: a label for a single latent asks too much
-# for what one latent can save; a label for too large a block no longer knows what is in it.
+# That is the shape of every side information: what it saves soon ends, what it costs grows on. Somewhere between lies
+# the best (the ★ exercise finds it for you). And size matters: a label for a single latent takes nearly all that it
+# saves; a label for too large a block no longer knows what is in it.
 #
 # ## 2. What the codec sends instead
 #
@@ -376,7 +376,7 @@ print(aligned(lines))
 # %% [markdown]
 # Where the scale is large, both cost the same and err by 1/12 = 0.08. Where it is small, the guess is nearly right. The
 # centered way sends a 0 that costs next to nothing, and its error is what the guess missed. The plain way has to choose
-# between 3 and 4: it pays for the choice, and errs by 0.4 or 0.6 either way.
+# between 3 and 4: it pays for the choice, and errs by up to a half either way.
 #
 # Do latents live there? Now the real ones, at three qualities, with two predictions: that of the ruler that sees z
 # only, and the codec's own, which also sees the groups before (lesson 04) and guesses better.
@@ -446,8 +446,9 @@ view
 
 # %% [markdown]
 # A small scale mostly goes with a mean near 0, which is a whole number: there both ways are the same. So the effect on
-# the whole file is what the few others make of it, and the better the guesses, the more of them there are. The centered
-# way also does something that no table shows: ŷ changes smoothly with the mean, so training can pass gradients to it.
+# the whole file is what the few others make of it, and with the better guesses it is larger. What no table shows: in
+# training, straight-through rounding takes the mean off and adds it again, and in the gradient the two cancel. ŷ passes
+# all of its gradient to y and none to the mean, which learns from the rate alone. (An exercise of lesson 07 shows it.)
 #
 # ## 4. The same latent under three models
 #
@@ -461,7 +462,8 @@ view
 # | scale | z | a normal distribution: its scale; the mean is a constant of the channel |
 # | hyperprior | z | a normal distribution: its scale and its mean |
 #
-# All three see the quality (the gain), none sees other latents of the photograph.
+# The factorized one is told the quality (by the gain), and so is the scale model's constant mean. What is predicted
+# from z has to learn the quality from z. None sees other latents of the photograph.
 
 # %%
 def per_group(bits):
@@ -567,9 +569,9 @@ view
 
 # %% [markdown]
 # Where a model that reads z is worse than one that reads nothing, z is not to blame: a perfect model could always
-# ignore it. There the shape of the distribution (a normal one, against any), or too short a fit, costs more than z
-# tells. And where z does not pay alone, the codec may be right to send it all the same: it may pay in company, with
-# the context that it was trained with.
+# ignore it. There something costs more than z tells: the shape of the distribution (a normal one, against any), that z
+# has to tell the quality as well, or too short a fit. And where z does not pay alone, the codec may be right to send it
+# all the same: it may pay in company, with the context that it was trained with.
 #
 # ## 5. Maps of what is predicted
 #

@@ -339,10 +339,10 @@ Wipe(*pictures, heading="Zero or guessed: drag the line")
 # What is the group just before worth? Section 1 says: the bits of a group without it, minus the bits with it. "With"
 # is at hand: the codec always reads it. "Without" is not: nobody trained a codec that doesn't.
 #
-# The honest way is a **ruler**: on the frozen latents of this codec, fit *two* fresh entropy models, alike in size,
-# start, data and number of steps. One reads z and all earlier groups. The other may not read the group just before.
-# The difference of their bits is what that group bought. As g1 has no group before it, its two models are the same,
-# and its "gain" is the **ruler's error**.
+# The honest way is a **ruler**: on the frozen latents of this codec, fit *two* fresh entropy models, alike in shape,
+# data and number of steps, each from random values of its own. One reads z and all earlier groups. The other may not
+# read the group just before. The difference of their bits is what that group bought. As g1 has no group before it, its
+# two models may read the same. By how much their bits differ is luck: its "gain" is the **ruler's error**.
 #
 # The quick way is to take the trained codec and set the group just before to zero.
 

@@ -148,7 +148,7 @@ print(aligned(lines))
 # \text{the last group gets what is left}$$
 #
 # The paper has M = 320, G = 5 and k = 1.7. With k = 0 all groups are alike. `small` has k = 2: it grew out of a codec
-# of fewer channels, and kept its first group of five.
+# of fewer channels, and its first group has five, as there.
 
 # %%
 def by_hand(channels, groups, k):
@@ -623,8 +623,8 @@ print("decoding: one whole file of 768×512, measured after each training on", s
 # of either schedule: a first group of few channels, and one of a fifth of them. Lesson 04's ruler prices both cuts. A
 # first group has no other before it, so it is priced from z alone. Later groups are priced by the ruler's contexts, and
 # these were fitted for the uneven groups of `small`. For the even cut that is an approximation: nobody fitted contexts
-# for it. What is missing is guessed from z. (A codec trained with even groups would have another latent. The ablation
-# kept its figures, not its weights.)
+# for it. What is missing is guessed from z. (A codec trained with even groups would have another latent. Of such
+# codecs the ablation kept the figures, not the weights.)
 
 # %%
 decoded_all = torch.cat(inspection.decoded, dim=1)

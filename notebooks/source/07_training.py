@@ -279,9 +279,9 @@ view
 # ## 4. One training, every rate
 #
 # λ says what an error costs in bits. A paper's codec is trained once for each λ. This one has seven pairs of **gains**
-# for each channel, at qualities 0 to 6: y is multiplied by one before rounding, ŷ by its inverse after decoding, and
-# between two qualities they are interpolated. Every crop of a batch draws its own quality, one from each eighth of the
-# range if there are eight, and is charged with that λ.
+# for each channel, at qualities 0 to 6: y is multiplied by one before rounding, ŷ by the other (at first its inverse)
+# after decoding, and between two qualities they are interpolated. Every crop of a batch draws its own quality, one from
+# each eighth of the range if there are eight, and is charged with that λ.
 
 # %%
 tried = {q: point(trained, x, q) for q in (0, 1, 2, 2.5, 3, 4, 5, 6)}
@@ -527,7 +527,8 @@ for what, sign in (("better", -1), ("worse", 1)):
 # But what pays at the start need not pay in the tenth hour. Which of two widths is better then, this table can't tell.
 # What can be tried again is **the end**. Where the last decay of the shipped weights began there is a checkpoint
 # (`.training`), and each training of the next table goes on from it: the rate falls to zero within 15 minutes of one
-# core (`make endings`). The first one is how the shipped weights went on, only shorter. In two, the analysis is frozen
+# core (`make endings`). The first one has the crops with which the shipped weights went on. (It is shorter, though; its
+# optimizer is new and warms up first; and it runs in bfloat16, as do the four others.) In two, the analysis is frozen
 # for the last 40 % of the steps, and bits are counted as the file will have them: the switch of section 5.
 
 # %%
@@ -576,7 +577,7 @@ Dashboard.from_log(log, "small", heading="The training of the shipped weights, f
 # A long training has bad moments: a batch whose gradient points somewhere odd, and for some steps everything is worse
 # (the curves are cut off there). The clipped gradient keeps such a step short, and a memory of a hundred steps instead
 # of Adam's usual thousand forgets it soon. Other jumps are no accidents: a run was continued with other crops, another
-# range of λ or more channels, each time with a warm-up, and twice a falling learning rate brought it to rest. The
+# range of λ or more channels, sometimes with a warm-up, and twice a falling learning rate brought it to rest. The
 # [card](../data/weights/small.md) lists what was done. See what the last fall does to R + λD.
 #
 # ## 9. *Deeper:* two processes, and a GPU

@@ -284,8 +284,8 @@ print(f"{whole:.1f} s of processor time for {gmac:.0f} GMAC: {gmac / whole:.0f} 
 # ## 5. One step after another
 #
 # A GPU does thousands of multiplications at once, if it has them all at once. A decoder does not: group 3 can't begin
-# before group 2 is decoded. So it takes **sequential steps**. Here are the steps of two codecs of 2018, which differ
-# in little else. The *scale hyperprior* reads z, then all latents in one step. The *joint autoregressive* codec reads
+# before group 2 is decoded. So it takes **sequential steps**. Here are the steps of two codecs of 2018 with the same
+# transforms. The *scale hyperprior* reads z, then all latents in one step. The *joint autoregressive* codec reads
 # its latents one by one, each predicted from its neighbors above and to the left.
 
 # %%
@@ -745,9 +745,9 @@ print(aligned(lines))
 assert 3.5 < grown["widths of the transforms"][1] / grown["as it is"][1] <= 4
 
 # %% [markdown]
-# Widths cost their square. More channels M or more groups cost contexts, and more groups cost steps, too. And the
-# photograph? Work for each pixel stays the same, but memory grows with it. The largest layer has to hold its input and
-# its output at once:
+# Widths cost nearly their square in the transforms, and less in the contexts. More channels M or more groups cost
+# contexts, and more groups cost steps, too. And the photograph? Work for each pixel stays the same, but memory grows
+# with it. The largest layer has to hold its input and its output at once:
 
 # %%
 lines = [["photograph", "megapixels", "kMAC a pixel", "`paper`: largest layer", "`small`", "which layer of `paper`"]]
