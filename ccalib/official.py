@@ -66,8 +66,9 @@ def load(source: str | Path | dict, exact: bool = False, beta: float | None = No
     lambdas = PAPER.lambdas if beta is None else (RELEASED_LAMBDA / (1 + beta),) * 2
     title, state = ("checkpoint", source) if isinstance(source, dict) else (str(source), _read(Path(source)))
     state = state.get("state_dict", state)
-    if not isinstance(state, dict) or not state or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CcaError(f"{title}: state_dict: a dictionary of tensors is wanted")
+    tensors = isinstance(state, dict) and all(isinstance(k, str) and isinstance(v, Tensor) for k, v in state.items())
+    if not tensors or not state:
+        raise CcaError(f"{title}: state_dict: a dictionary of tensors by name is wanted")
     given = _known_names({name.removeprefix("module."): value for name, value in state.items()})
     codec = Codec(dataclasses.replace(PAPER, exact_path=exact, lambdas=lambdas))
     if any(name.startswith("aux_entropymodel.") for name in given):

@@ -177,8 +177,9 @@ def test_file_prefix_buffers_and_old_names(state, tmp_path):
         (lambda s: s.update({"h_a.0.bias": torch.zeros(7)}), r"h_a.0.bias: shape (7,), not (256,)"),
         (lambda s: s.update({"h_a.0.bias": torch.full((256,), torch.nan)}), "h_a.0.bias: values that are not finite"),
         (lambda s: s.pop("aux_entropymodel.lrp_transforms.0.0.bias"), "1 missing (auxiliary.groups"),
-        (lambda s: s.update(note="text"), "a dictionary of tensors is wanted"),
-        (lambda s: s.clear(), "a dictionary of tensors is wanted"),
+        (lambda s: s.update(note="text"), "a dictionary of tensors by name is wanted"),
+        (lambda s: s.update({0: torch.zeros(1)}), "a dictionary of tensors by name is wanted"),
+        (lambda s: s.clear(), "a dictionary of tensors by name is wanted"),
     ],
 )
 def test_what_does_not_fit_is_named(state, change, message):

@@ -196,6 +196,8 @@ def _train(chosen: list, bench, place, keep: Path) -> None:
             if not mine:
                 print(f"{run.name}: another process is at it")
                 continue
+            if run.name in load_results(bench, place.results)[0]:  # another process did it in the meantime
+                continue
             _finish([place.result(run)], run.name, lambda r=run, a=alpha: [run_once(r, bench, a, place)])
             if run.name in KEPT:
                 keep.mkdir(parents=True, exist_ok=True)
@@ -211,7 +213,7 @@ def _rule(chosen: list, bench, place, keep: Path) -> None:
             print(f"{run.name}: no weights in {place.runs}; train it first")
             continue
         with held(place.runs / run.name) as mine:
-            if mine:
+            if mine and not place.result(run, ".rulers").exists():  # another process may have done it meanwhile
                 paths = [place.result(run, f".{kind}") for kind in ("rulers", "track")]
                 _finish(paths, f"{run.name} rulers", lambda r=run: rule_run(r, place))
 

@@ -121,10 +121,12 @@ def helps(summary: dict) -> list[str]:
 def answer(summary: dict) -> str:
     """The same in a sentence, at equal steps and by real file bytes."""
     found = [c for c in _of_the_loss(summary) if c["at"] == "equal steps" and c["rate"] == "files"]
+    counts = sorted({c["n"] for c in found})
+    pairs = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else counts[0]
     each = (f"{c['arm']} {percent(c['mean'])} ({_interval(c)}: {_effect(c)})" for c in found)
     return (
         "Does the paper's loss help a codec of this size? BD-rate against plain R + λD, preset `tiny`, "
-        f"{found[0]['n']} pairs of the same seed, equal steps, mean and 95 % interval: {'; '.join(each)}."
+        f"{pairs} pairs of the same seed, equal steps, mean and 95 % interval: {'; '.join(each)}."
         f"{_moves(summary, [c['arm'] for c in found])} Lesson 05 has the rest: equal time, the reasons, and what the "
         "groups buy each other."
     )

@@ -160,9 +160,9 @@ def main(argv: list[str] | None = None) -> int:
         if len(set(args.qualities)) < 4:
             raise CcaError("--qualities: a BD-rate needs four")
         held = split(args.photos, args.validation)[1]
-        if len(held) < 2:
-            raise CcaError(f"{args.validation}: one half is for tuning, so two photographs at least are needed")
         photos = load_photos(held, args.cache, 128, not args.quiet)
+        if len(photos) < 2:  # some may be too small, or no pictures
+            raise CcaError(f"{args.validation}: one half is for tuning, so two photographs at least are needed")
         codec, qualities = weights.load(args.model), [float(q) for q in args.qualities]
         for quality in qualities:
             stored_quality(codec.preset, quality)  # refuses what the model doesn't have

@@ -23,9 +23,12 @@ from ccalib.errors import CcaError
 from ccalib.evaluation import codecs, memory
 from ccalib.evaluation.kodak import is_kodak, pixel_hash
 from ccalib.evaluation.metrics import ms_ssim, psnr
-from ccalib.evaluation.summary import OURS, is_refined, summarize
+from ccalib.evaluation.summary import DERIVED, OURS, is_refined, summarize
 from ccalib.files.coding import decode, encode, write
+from ccalib.files.lock import writing
 from ccalib.model.codec import STRIDE, Codec
+from ccalib.model.gains import stored_quality
+from ccalib.model.presets import STEPS
 from ccalib.model.refine import record, steps_of
 from ccalib.training.export import hardware
 from ccalib.training.losses import bits
@@ -37,6 +40,7 @@ SAVE_SECONDS = 5.0
 def estimate(codec: Codec, image: Image.Image, quality: float) -> float:
     """Bits per original pixel that the entropy models predict for the payload."""
     x = images.pad(images.to_tensor(image), STRIDE)
+    quality = stored_quality(codec.preset, quality) / STEPS  # that of the file
     likelihoods = codec(x, torch.tensor([quality]))["likelihoods"]
     return sum(bits(p).item() for p in likelihoods.values()) / (image.width * image.height)
 
@@ -68,8 +72,17 @@ def evaluate(
         peak_memory: measure it too, once per codec, on the largest image at the middle quality.
         efforts: our codec once more with so many steps of refinement, each a curve of its own.
     Raises:
-        CcaError: no images; an unknown codec; `output` holds another set, or (without `again`) other settings.
+        CcaError: no images; an unknown codec; `output` holds another set, or (without `again`) other settings, or
+            another process writes it.
     """
+    with writing(output):
+        return _evaluate(folder, output, model, names, qualities, progress, again, peak_memory, efforts)
+
+
+def _evaluate(
+    folder: Path, output: Path, model: str | Path | None, names: list[str], qualities: list[float] | None,
+    progress: bool, again: bool, peak_memory: bool, efforts: Sequence[int],
+) -> dict:  # fmt: skip
     files = images.find([folder])
     pictures = {f.name: codecs.bare(images.load(f)) for f in files}
     hashes = {name: pixel_hash(p) for name, p in pictures.items()}
@@ -106,9 +119,11 @@ def evaluate(
                     middle = sorted(points)[len(points) // 2]
                     ours = (OURS, middle, largest, path, own.get(name))
                     result["memory"][name] = memory.measure(*(ours if name in own else (name, middle, largest)))
-        summarize(result)
     finally:  # Ctrl-C too: the file in hand is lost and no other
-        save(output, result)
+        try:
+            summarize(result)
+        finally:
+            save(output, result)
     return result
 
 
@@ -188,4 +203,6 @@ def _earlier(output: Path, head: dict, settings: dict, again: bool) -> dict:
     result = {"hardware_of": dict.fromkeys(stored, result.get("hardware"))} | result  # results of old have one for all
     kept = {key: {n: entry for n, entry in result.get(key, {}).items() if n not in other}
             for key in ("files", "memory", "settings", "hardware_of")}  # fmt: skip
+    if other:  # what was computed from them goes with them
+        result = {key: value for key, value in result.items() if key not in DERIVED}
     return result | kept | {"load": load, "settings": kept["settings"] | settings, "hardware": head["hardware"]}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 from pathlib import Path
 
 from ccalib.errors import CcaError
@@ -66,14 +67,19 @@ def cut(collection: bytes) -> dict:
     return {"set": "Kodak", "units": UNITS, "collection_sha256": hashlib.sha256(collection).hexdigest(), "curves": kept}
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("collection", type=Path)
-    args = parser.parse_args()
-    text = json.dumps(cut(args.collection.read_bytes()), indent=1, ensure_ascii=False)
-    PATH.write_text(text + "\n")
+    args = parser.parse_args(argv)
+    try:
+        text = json.dumps(cut(args.collection.read_bytes()), indent=1, ensure_ascii=False)
+        PATH.write_text(text + "\n")
+    except (CcaError, OSError) as error:
+        print(f"reference: {args.collection}: {error}", file=sys.stderr)
+        return 1
     print(f"{PATH}: {', '.join(KEPT)}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
+import zlib
 from pathlib import Path
 
 from ccalib.errors import CcaError
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=Path, action="append", default=[], help="folder to measure; may be repeated")
     parser.add_argument("--models", help="by comma, from main, auxiliary, hyperprior, scale, factorized (default: all)")
     parser.add_argument("--validation", type=Path, help="list of names to hold out (default: one photograph in 16)")
-    parser.add_argument("--run", type=Path, help="checkpoint and log (default: runs/rulers/FINGERPRINT)")
+    parser.add_argument("--run", type=Path, help="checkpoint and log (in runs/rulers, by weights and options)")
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"), help="decoded photographs (%(default)s)")
     parser.add_argument("--weights", type=Path, help="of the rulers (default: data/weights/rulers/NAME.safetensors)")
     parser.add_argument("-o", "--output", type=Path, help="JSON (default: data/results/rulers_NAME.json)")
@@ -69,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
             raise CcaError(f"photos: no rulers of {name} ({codec.fingerprint}) in {path}; name a folder to fit them on")
         fit = dataclasses.replace(Fit(), **chosen).check()
         photos, validation = load_sets(args.photos, args.validation, args.cache, fit.crop, not args.quiet)
-        run_folder = args.run or Path("runs/rulers") / codec.fingerprint
+        options = zlib.crc32(json.dumps(dataclasses.asdict(fit)).encode())
+        run_folder = args.run or Path("runs/rulers") / f"{codec.fingerprint}-{options:08x}"
         with held(run_folder) as mine:
             if not mine:
                 raise CcaError(f"{run_folder}: another process fits there; wait for it, or choose another --run")

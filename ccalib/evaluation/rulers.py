@@ -15,12 +15,13 @@ from ccalib import images
 from ccalib.errors import CcaError
 from ccalib.evaluation.kodak import is_kodak, pixel_hash
 from ccalib.files.coding import write
+from ccalib.files.lock import writing
 from ccalib.model.codec import STRIDE, Codec
 from ccalib.model.ruler import Latent, Rulers, Score
 from ccalib.training.export import hardware
 
 SCORES = {
-    "codec": "the frozen codec itself, by the range coder's integer tables: what a file holds",
+    "codec": "the frozen codec itself, by the range coder's integer tables: what a file holds; `paper`: as codec_plain",
     "codec_plain": "the frozen codec itself, scored as the rulers are",
     "main": "ruler: z and all earlier groups",
     "auxiliary": "ruler: z and earlier groups without the previous one",
@@ -49,7 +50,8 @@ def per_latent(codec: Codec, rulers: Rulers, x: Tensor, quality: Tensor | None) 
     result = {"codec": latent.coded} | {name: p.bits for name, p in predictions.items()}
     for name in {"main", "auxiliary"} & predictions.keys() if codec.gaussian.cdf_length.numel() else ():
         p = predictions[name]
-        likelihood = codec.gaussian.coded_likelihood(torch.round(latent.y - p.mean), p.log_scale)
+        scale = p.log_scale if codec.gaussian.log_scale else p.log_scale.exp()  # as its tables are asked
+        likelihood = codec.gaussian.coded_likelihood(torch.round(latent.y - p.mean), scale)
         result[f"{name}_coded"] = -torch.log2(likelihood).float()
     hyper, contexts = codec.path.h_s(latent.z_hat), codec.path.groups.contexts
     for name, change in (("codec_plain", lambda seen: seen), ("masked", lambda s: [*s[:-1], s[-1] * 0] if s else s)):
@@ -107,8 +109,16 @@ def results(
     Args:
         again: replace what `output` has of other weights or rulers, or of other images under a folder's name.
     Raises:
-        CcaError: no images in a folder; `output` holds something else, or (without `again`) such results.
+        CcaError: no images in a folder; `output` holds something else, or (without `again`) such results, or another
+            process writes it.
     """
+    with writing(output):
+        return _results(output, name, codec, rulers, folders, progress, again)
+
+
+def _results(
+    output: Path, name: str, codec: Codec, rulers: Rulers, folders: list[Path], progress: bool, again: bool
+) -> dict:
     head = {
         "codec": {"name": name, "fingerprint": codec.fingerprint}, "scores": SCORES, "scoring": SCORING,
         "sizes": codec.preset.sizes, "ruler": json.loads(rulers.preset.to_json()), "card": rulers.card,

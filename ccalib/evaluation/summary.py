@@ -11,6 +11,7 @@ from ccalib.evaluation import reference
 from ccalib.evaluation.metrics import bd_rate
 
 OURS = "ccalib"
+DERIVED = ("curves", "bd_rate_psnr", "bd_rate_refined", "sourced")  # what `summarize` adds
 
 
 def is_refined(name: str) -> bool:

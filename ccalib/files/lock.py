@@ -44,3 +44,12 @@ def held(folder: Path) -> Iterator[bool]:
 def changing(path: Path) -> contextlib.AbstractContextManager[bool]:
     """Read a file in a shared folder, add to it and write it: waits until no other process does. Raises CcaError."""
     return _locked(path.parent, fcntl.LOCK_EX)
+
+
+@contextlib.contextmanager
+def writing(output: Path) -> Iterator[None]:
+    """Hold a file that is written again and again from one process's memory. Raises CcaError while another does."""
+    with held(output.with_name(f".{output.name}.lock")) as mine:
+        if not mine:
+            raise CcaError(f"{output}: another process is writing it; wait for it, or name another output")
+        yield

@@ -223,7 +223,7 @@ def train_run(
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(constant.with_name("log.jsonl"), folder / "log.jsonl")
     trainer = _Trainer(folder, run.preset, photos, settings, plan=plan, state=state, resume=resume, progress=progress)
-    trainer.every = max(plan.total // run.snapshots, 1) if run.snapshots else 0
+    trainer.every = math.ceil(plan.total / run.snapshots) if run.snapshots else 0
     return trainer.train(), trainer.seconds
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from ccalib import weights
+from ccalib.files.coding import write
 from ccalib.model.codec import Codec
 
 
@@ -76,9 +77,14 @@ def machine() -> str:
 
 
 def note_command(run: Path, words: list[str], step: int, resume: bool) -> None:
-    """A run's command, its first step and its machine, into `commands.txt`; a --resume only on another machine."""
+    """A run's command, its first step and its machine, into `commands.txt`; a --resume only on another machine.
+
+    A new run leaves out what began at its first step or later: none of that is in what it goes on from.
+    """
     path, here = run / "commands.txt", machine()
     lines = path.read_text().splitlines() if path.exists() else []
+    if not resume:
+        lines = [line for line in lines if first_step(line) < step]
     if not (resume and lines and lines[-1].endswith(here)):
-        with open(path, "a") as file:
-            file.write(f"ccalib {shlex.join(words)}  # from step {step:,} on {here}\n")
+        lines.append(f"ccalib {shlex.join(words)}  # from step {step:,} on {here}")
+        write(path, "".join(f"{line}\n" for line in lines).encode())

@@ -54,9 +54,11 @@ class Fit:
 
     def check(self) -> Fit:
         """This fit, if it can begin. Raises CcaError: names the option."""
-        for name, least in (("steps", 1), ("rounds", 1), ("batch", 1), ("seed", 0)):
-            if getattr(self, name) < least:
-                raise CcaError(f"--{name}: at least {least}, not {getattr(self, name)}")
+        for name in ("steps", "rounds", "batch"):
+            if getattr(self, name) < 1:
+                raise CcaError(f"--{name}: at least 1, not {getattr(self, name)}")
+        if not 0 <= self.seed < 2**32:
+            raise CcaError(f"--seed: from 0 to 4294967295, not {self.seed}")
         if not self.lr > 0:
             raise CcaError(f"--lr: above 0, not {self.lr}")
         return self

@@ -113,8 +113,9 @@ class Trainer:
         if resume and state["processes"] != self.accelerator.num_processes:
             raise CcaError(f"--resume: this run was started with {state['processes']} processes; use as many")
         strict = state["settings"]["loss"] == self.settings.loss  # another loss forks: its auxiliary model starts anew
-        self.objective.load_state_dict(state["objective"], strict=strict)
-        self.average.load_state_dict(state["average"], strict=strict)
+        for module, part in ((self.objective, "objective"), (self.average, "average")):
+            tensors = {k: v for k, v in state[part].items() if strict or ".auxiliary." not in k}
+            module.load_state_dict(tensors, strict=strict)
         if not strict and self.objective.auxiliary is not None:
             start_auxiliary(self.objective.codec, self.settings.seed + 1)
             self.average.module.auxiliary.load_state_dict(self.objective.auxiliary.state_dict())

@@ -60,7 +60,8 @@ RULES = (
     ("lr quantile_lr clip", lambda v: v > 0, "above 0"),
     ("ema", lambda v: 0 <= v < 1, "from 0 to below 1"),
     ("alpha_fall decay freeze", lambda v: 0 <= v <= 1, "a share from 0 to 1"),
-    ("seed alpha klt_rate gain_rate warmup checkpoint_minutes validate_minutes", lambda v: v >= 0, "0 or more"),
+    ("seed", lambda v: 0 <= v < 2**32, "from 0 to 4294967295"),
+    ("alpha klt_rate gain_rate warmup checkpoint_minutes validate_minutes", lambda v: v >= 0, "0 or more"),
 )
 
 

@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("-o", "--output", type=Path, required=True, help="JSON to write")
     args = parser.parse_args(argv)
     try:
+        if args.patches < 1:
+            raise CcaError(f"--patches: at least 1, not {args.patches}")
         photos = load_photos(split(args.photos, args.validation)[0], args.cache, Settings().crop)
         result = spectrum(photos, args.patches)
         write(args.output, (json.dumps(result, ensure_ascii=False) + "\n").encode())

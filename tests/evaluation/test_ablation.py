@@ -1,5 +1,6 @@
 """The ablation: what is paired shares its start, crops and noise; results are skipped; intervals and α* by numbers."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -322,3 +323,21 @@ def test_an_ablation_end_to_end(folder, tmp_path, capsys, monkeypatch):
     said = capsys.readouterr()
     assert "rulers.json: of other weights than k1.7-plain-s0.json" in said.err and "k1.7-plain-s1" not in said.out
     assert track[0]["card"]["first_group_errors"] != track[1]["card"]["first_group_errors"]
+
+
+def test_what_another_process_finished_meanwhile_is_left_alone(tmp_path, monkeypatch):
+    """Both choose their runs at the beginning; the lock of a run can be had when the other is done with it."""
+    from ccalib.evaluation import ablation_command, ablation_runs
+
+    run, place = Run("k1.7", "plain", 0), Place([], [], [], tmp_path, tmp_path, False)
+
+    @contextlib.contextmanager
+    def late(folder):
+        place.result(run, ".rulers").write_text("{}")
+        yield True
+
+    monkeypatch.setattr(ablation_command, "held", late)
+    monkeypatch.setattr(ablation_runs, "weights_of", lambda place, run: tmp_path)
+    monkeypatch.setattr(ablation_runs, "rule_run", lambda *_: pytest.fail("fitted again"))
+    ablation_command._rule([run], None, place, tmp_path)
+    assert place.result(run, ".rulers").read_text() == "{}"

@@ -61,6 +61,9 @@ def test_the_losses_are_told_with_their_intervals():
     assert lines[4].endswith("| +0.9 % | -1.4 to +3.2 % | 4 | no effect claimed |") and lines[6].endswith("better |")
     told = "honest-constant +0.9 % (-1.4 to +3.2 %: no effect claimed); released +2.2 % (+0.7 to +3.7 %: worse)"
     assert told in card.answer(summary)
+    assert "`tiny`, 4 pairs of the same seed" in card.answer(summary)
+    rows[1]["n"] = 2
+    assert "`tiny`, 2 to 4 pairs of the same seed" in card.answer(summary)
     told = "differ in no group, as far as may be claimed; the largest mean difference from plain is -0.60 points (-1.20"
     assert told in card.answer(summary)
     moved["k1.7-released"] = [one("", "", 0.7, 0.2, 1.2)]

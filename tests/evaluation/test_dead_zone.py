@@ -64,6 +64,9 @@ def test_the_command_chooses_on_one_half_and_goes_on(model, tmp_path, monkeypatc
         (tmp_path / "other.json").write_text(text)
         assert dead_zone.main([*command, "-o", str(tmp_path / "other.json")]) == 1
         assert "name another output" in capsys.readouterr().err and (tmp_path / "other.json").read_text() == text
+    with monkeypatch.context() as patch:
+        patch.setattr(dead_zone, "load_photos", lambda files, *_: files[:1])  # the other could not be read
+        assert dead_zone.main(command) == 1 and "two photographs" in capsys.readouterr().err
     listed.write_text(names[0])
     assert dead_zone.main(command) == 1 and "two photographs" in capsys.readouterr().err
 

@@ -8,6 +8,9 @@ from ccalib.cli import main
 from ccalib.evaluation import codecs
 from ccalib.evaluation import evaluate as evaluation
 from ccalib.evaluation.evaluate import OURS, evaluate
+from ccalib.evaluation.summary import DERIVED
+from ccalib.files.lock import writing
+from ccalib.model.gains import stored_quality
 from ccalib.model.refine import record
 
 
@@ -132,7 +135,7 @@ def test_a_stop_loses_no_finished_file(arguments, tmp_path, monkeypatch, capsys)
     assert count == 6 + 2 * len(codecs.LIVE["webp"].qualities) - 5
 
 
-def test_other_images_or_settings_do_not_mix(folder, model, arguments, tmp_path, picture, capsys):
+def test_other_images_or_settings_do_not_mix(folder, model, arguments, tmp_path, picture, monkeypatch, capsys):
     output = tmp_path / "result.json"
     arguments += ["--model", str(model), "--codecs", "jpeg", "--qualities", "0"]
     assert main(arguments) == 0
@@ -153,9 +156,30 @@ def test_other_images_or_settings_do_not_mix(folder, model, arguments, tmp_path,
     assert files["jpeg"]["50"]["one.png"]["bytes"] == bytes_before  # measured anew, and
     assert files[OURS]["0"]["one.png"]["bytes"] == 2  # nothing else was
 
+    stale = json.loads(output.read_text())
+    stale["settings"][OURS]["fingerprint"] = "0" * 16
+    output.write_text(json.dumps(stale))
+    monkeypatch.setattr(evaluation, "_measure_all", lambda result, *_: saved.append(json.loads(json.dumps(result))))
+    saved = []
+    assert main([*arguments, "--again"]) == 0  # until all is measured anew, nothing of the other weights is beside it
+    assert not set(DERIVED) & saved[0].keys() and OURS not in saved[0]["files"] and "jpeg" in saved[0]["files"]
+
     output.write_text("{}")
     with pytest.raises(CcaError, match="result.json"):
         evaluate(folder, output, None, ["jpeg"], progress=False)
+
+
+def test_one_process_writes_an_output(arguments, tmp_path, capsys):
+    with writing(tmp_path / "result.json"):
+        assert main([*arguments, "--model", "none", "--codecs", "jpeg"]) == 1
+    assert "result.json: another process is writing it" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_estimate_is_of_the_quality_in_the_file(codec, picture):
+    quality = stored_quality(codec.preset, 1.492) / 64
+    assert quality != 1.492
+    assert evaluation.estimate(codec, picture, 1.492) == evaluation.estimate(codec, picture, quality)
 
 
 def test_codecs_that_are_not_here_are_left_out(arguments, tmp_path, monkeypatch, capsys):

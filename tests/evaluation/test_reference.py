@@ -50,3 +50,11 @@ def test_what_does_not_fit_is_refused():
             reference.cut(json.dumps(bad).encode())
     with pytest.raises(CcaError):
         reference.cut(b"not JSON")
+
+
+def test_the_command_names_a_collection_that_it_can_not_read(tmp_path, capsys):
+    before = reference.PATH.read_bytes()
+    (tmp_path / "bad.json").write_text("[]")
+    for name in ("bad.json", "none.json"):
+        assert reference.main([str(tmp_path / name)]) == 1 and name in capsys.readouterr().err
+    assert reference.PATH.read_bytes() == before

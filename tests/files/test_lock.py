@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ccalib import CcaError
-from ccalib.files.lock import changing, held
+from ccalib.files.lock import changing, held, writing
 
 
 def test_a_folder_is_held_once(tmp_path):
@@ -57,3 +57,13 @@ def test_where_no_folder_can_be(tmp_path):
         os.chmod(tmp_path, 0o500)
         with pytest.raises(CcaError, match="can't be a folder"), changing(tmp_path / "new/x.json"):
             pass
+
+
+def test_an_output_has_one_writer(tmp_path):
+    path = tmp_path / "new" / "x.json"
+    refused = pytest.raises(CcaError, match="x.json: another process is writing it")
+    with writing(path), writing(path.with_name("y.json")), refused, writing(path):
+        pass
+    with writing(path):
+        path.write_text("{}")
+    assert list(path.parent.iterdir()) == [path]

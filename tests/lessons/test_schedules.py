@@ -109,6 +109,12 @@ def test_the_spectrum_is_that_of_the_patches(photos, tmp_path):
         read(tmp_path / "nothing.json")
 
 
+def test_no_patches_are_refused(tmp_path, capsys):
+    (tmp_path / "none.txt").touch()
+    assert main([str(tmp_path), "--validation", str(tmp_path / "none.txt"), "--patches", "0", "-o", "x"]) == 1
+    assert "--patches: at least 1" in capsys.readouterr().err
+
+
 def test_the_command_writes_what_the_lesson_reads(tmp_path, capsys):
     images = Path(__file__).parents[2] / "data" / "images"
     out = [str(images), "--patches", "900", "--cache", str(tmp_path), "-o", str(tmp_path / "spectrum.json")]

@@ -102,6 +102,22 @@ def test_another_loss_forks_from_a_checkpoint(photos, tmp_path, loss):
     assert fork.step == 8
 
 
+def test_a_fork_to_another_loss_keeps_nothing_of_the_auxiliary_model(photos, tmp_path):
+    """Split contexts have parameters that no layer draws anew (the NAF blocks' factors)."""
+    shape = {"split_context": True, "klt": False, "hyper_klt": False, "hyper_out": TINY.latent}
+    preset = dataclasses.replace(TINY, name="split", **shape)
+    settings = Settings(**{**FAST.__dict__, "loss": "honest", "alpha": 0.5})
+    first = Trainer(tmp_path / "a", preset, photos, settings, plan=plan_for(2, 2, 0.5), progress=False)
+    first.train()
+    released = dataclasses.replace(settings, loss="released")
+    options = {"plan": plan_for(2, 2, 0.5, 2), "state": first.state(), "progress": False}
+    fork = Trainer(tmp_path / "b", preset, photos, released, **options)
+    trained = dict(first.objective.codec.named_parameters())
+    own = {n: p for n, p in fork.objective.codec.auxiliary.named_parameters() if p.any() and not n.endswith("bias")}
+    assert len(own) > 20
+    assert [n for n, p in own.items() if torch.equal(p, trained.get(f"auxiliary.{n}", p + 1))] == []
+
+
 @pytest.mark.parametrize("more", [["--optimizer", "muon"], ["--loss", "released"], ["--lr", "1e-4"]])
 def test_a_new_optimizer_warms_up(photos, tmp_path, more):
     """Other parameters in a group are another optimizer; another rate isn't."""
@@ -263,7 +279,7 @@ def test_options_that_make_no_sense(tmp_path, capsys):
         (["--steps", "2", "--threads", "-1"], "--threads: at least 1"),
         (["--steps", "2", "--batch", "0"], "--batch: at least 1"),
         (["--steps", "2", "--log-every", "0"], "--log-every: at least 1"),
-        (["--steps", "2", "--seed", "-1"], "--seed: 0 or more"),
+        (["--steps", "2", "--seed", "-1"], "--seed: from 0"),
         (["--steps", "2", "--lr", "nan"], "--lr: a number"),
     ):
         assert main([*base, *more]) == 1

@@ -20,6 +20,7 @@ from ccalib.training import checkpoint
 from ccalib.training.data import Photos
 from ccalib.training.fit import Fit, Fitter, Interrupted
 from ccalib.training.rulers import first_group_error, load_rulers, read, save
+from ccalib.training.start import new_codec
 from tests.conftest import shaken
 
 FAST = Fit(steps=4, rounds=1, batch=2, crop=64, warmup=1, log_every=1)
@@ -191,6 +192,20 @@ def test_results_per_image_and_set(fitter, codec, batch, photos):
         bought({"main": [1.0]})
 
 
+def test_split_contexts_are_coded_by_their_own_tables(batch):
+    """`paper` asks its tables by the scale, the rulers give its logarithm: coded and ideal bits must agree."""
+    shape = {"split_context": True, "klt": False, "hyper_klt": False, "hyper_out": TINY.latent}
+    preset = dataclasses.replace(TINY, name="split", **shape)
+    codec = new_codec(preset, None, 0).eval()
+    codec.update(force=True)
+    rulers = Rulers(lean(preset), ("main",)).eval()
+    with torch.no_grad():
+        for context in rulers.models["main"].groups.contexts:
+            context.head[-1].bias[context.head[-1].bias.numel() // 2 :] = 2.0  # a scale of e² for all
+    _, scores = per_latent(codec, rulers, batch, QUALITY)
+    assert scores["main_coded"].sum().item() == pytest.approx(scores["main"].sum().item(), rel=0.05)
+
+
 def test_what_is_stored_is_what_is_measured(fitter, codec, batch, tmp_path, monkeypatch):
     rulers = fitter().run_all()
     path = tmp_path / "weights" / "rulers" / "tiny.safetensors"
@@ -250,9 +265,13 @@ def test_the_command_fits_measures_and_skips(model, tmp_path, capsys, monkeypatc
         (["--again", *fit, "--lr", "nan"], "--lr: above 0"),
     ):  # fmt: skip
         assert main([*command, *more, "--quiet"]) == 1 and word in capsys.readouterr().err
-    with locked(tmp_path / "runs/rulers" / weights.load(model).fingerprint):
-        assert main([*command, *fit, "--steps", "3", "--again", "--quiet"]) == 1
+    fit += ["--models", "main,auxiliary", "--quiet"]
+    (folder,) = (tmp_path / "runs/rulers").iterdir()
+    with locked(folder):
+        assert main([*command, *fit, "--weights", "other.safetensors"]) == 1
         assert "another process fits" in capsys.readouterr().err
+    assert main([*command, *fit, "--steps", "3", "--again"]) == 0  # the earlier fit's checkpoint is not in its way
+    assert checkpoint.load(folder / "last.pt")["step"] == 2 and (tmp_path / "r.safetensors").read_bytes() != before
     Image.new("RGB", (130, 100)).save(few / "a.png")  # other images in a folder of that name
     stored = (tmp_path / "r.json").read_text()
     assert main([*command, "--quiet"]) == 1 and "set few of other images" in capsys.readouterr().err

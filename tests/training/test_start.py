@@ -101,3 +101,16 @@ def test_commands_say_which_machine_took_which_steps(model, tmp_path, monkeypatc
 def test_a_start_that_is_none_is_named(tmp_path):
     with pytest.raises(CcaError, match="none.safetensors"):
         from_weights(tmp_path / "none.safetensors", {})
+
+
+def test_commands_of_what_a_run_did_not_go_on_from_are_left_out(tmp_path):
+    """A start that died before its first checkpoint; what another run did after the checkpoint that this forks from."""
+    note_command(tmp_path, ["train", "--lr", "1"], 0, False)
+    note_command(tmp_path, ["train"], 0, False)
+    (again,) = (tmp_path / "commands.txt").read_text().splitlines()
+    assert again.startswith("ccalib train  # from step 0")
+    with open(tmp_path / "commands.txt", "a") as file:
+        file.write("ccalib train --resume  # from step 9,000 on another\n")
+    note_command(tmp_path, ["train", "fork"], 7000, False)
+    first, last = (tmp_path / "commands.txt").read_text().splitlines()
+    assert first == again and last.startswith("ccalib train fork  # from step 7,000")
