@@ -41,6 +41,8 @@ def parser_for(commands: list[str]) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     named = [a for a in argv if a in COMMANDS][:1]
+    if hasattr(sys.stdout, "reconfigure"):  # names of files, and arrows, that a terminal's encoding may not have
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = parser_for(named).parse_args(argv)
     try:
         return args.handler(args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
@@ -40,7 +41,10 @@ def load(source: str | Path | Image.Image | np.ndarray) -> Image.Image:
         image = source if isinstance(source, Image.Image) else Image.open(source)
         if not all(image.size):
             raise ValueError(f"it has {image.width}×{image.height} pixels")
-        return _rgb(ImageOps.exif_transpose(image))
+        image.load()
+        with contextlib.suppress(SyntaxError):  # EXIF that is none: the picture is there all the same
+            image = ImageOps.exif_transpose(image)
+        return _rgb(image)
     except FileNotFoundError as error:
         raise CcaError(f"{name}: no such file") from error
     except Exception as error:  # Pillow's readers raise many kinds for damaged files
@@ -57,6 +61,10 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.mode == "La":
         image = image.convert("LA")  # the one mode that Pillow takes no further
     if image.has_transparency_data:
+        if profile and image.mode in ("L", "LA"):  # a profile for gray fits gray only
+            alpha = image.convert("RGBA").getchannel("A")
+            image, profile = _to_srgb(image.convert("L"), profile).convert("RGB"), None
+            image.putalpha(alpha)
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (*BACKGROUND, 255)), image)
     if profile:

@@ -223,16 +223,22 @@ def _read(path: Path, modified: int, bf16: bool) -> Codec:
         raise CcaError(f"{path}: not ccalib weights of format {FORMAT}")
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dictionary
-    if fingerprint(meta.get("preset", ""), tensors) != meta.get("fingerprint"):
-        raise CcaError(f"{path}: damaged: the fingerprint doesn't match the tensors")
     try:
-        codec = Codec(Preset.from_json(meta.get("preset", "")))
+        if fingerprint(meta.get("preset", ""), tensors) != meta.get("fingerprint"):
+            raise CcaError("damaged: the fingerprint doesn't match the tensors")
+        preset = Preset.from_json(meta.get("preset", ""))
+    except TypeError as error:  # bfloat16, say, of which numpy knows nothing
+        raise CcaError(f"{path}: tensors of a kind that no ccalib weights have ({error})") from error
     except CcaError as error:
         raise CcaError(f"{path}: {error}") from error
+    with torch.device("meta"):  # a few bytes of text can't ask for gigabytes: first the shapes, then the memory
+        shapes = {name: p.shape for name, p in Codec(preset).named_parameters()}
+    for name, shape in shapes.items():
+        if name not in tensors or tensors[name].shape != shape:
+            raise CcaError(f"{path}: tensor {name}: missing, or of another shape than {tuple(shape)}")
+    codec = Codec(preset)
     with torch.no_grad():
         for name, p in codec.named_parameters():
-            if name not in tensors or tensors[name].shape != p.shape:
-                raise CcaError(f"{path}: tensor {name}: missing, or of another shape than {tuple(p.shape)}")
             p.copy_(tensors[name].float() * (exact.WEIGHT_STEP if tensors[name].dtype == torch.int16 else 1))
     for name, module in TABLES.items():
         try:

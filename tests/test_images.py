@@ -1,4 +1,5 @@
 import io
+import struct
 import zlib
 
 import numpy as np
@@ -163,3 +164,33 @@ def test_padding_repeats_the_border():
     assert padded.shape == (1, 1, 4, 4)
     assert torch.equal(padded[..., :2, :3], x) and (padded[..., :2, 3] == x[..., 2]).all()
     assert (padded[..., 3, :3] == x[..., 1, :]).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA"])
+def test_a_gray_profile_fits_gray_with_transparency_too(tmp_path, mode):
+    """A linear gray of 60 of 255 is a brighter one in sRGB, whether or not some pixels are transparent."""
+    curve = struct.pack(">4sIIHxx", b"curv", 0, 1, 256)  # gamma 1.0
+    white = struct.pack(">4sIiii", b"XYZ ", 0, 0xF6D6, 0x10000, 0xD32D)
+    tags = [(b"wtpt", white), (b"kTRC", curve)]
+    table, body, at = b"", b"", 128 + 4 + 12 * len(tags)
+    for name, data in tags:
+        table += struct.pack(">4sII", name, at + len(body), len(data))
+        body += data
+    head = struct.pack(">I4sI4s4s4s", at + len(body), b"none", 0x02400000, b"mntr", b"GRAY", b"XYZ ").ljust(36, b"\0")
+    head = (head + b"acsp").ljust(68, b"\0") + struct.pack(">iii", 0xF6D6, 0x10000, 0xD32D)
+    profile = head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+    picture = Image.new("L", (4, 4), 60)
+    picture.save(tmp_path / "L.png", icc_profile=profile)
+    with_alpha = picture.convert("LA")
+    with_alpha.putpixel((0, 0), (60, 0))
+    with_alpha.save(tmp_path / "LA.png", icc_profile=profile)
+    found = np.asarray(images.load(tmp_path / f"{mode}.png"))
+    assert found[3, 3].tolist() == [133] * 3
+    assert found[0, 0].tolist() == ([133] * 3 if mode == "L" else [255] * 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_exif_that_is_none_hides_no_picture(tmp_path, kind):
+    path = tmp_path / f"a.{kind.lower()}"
+    Image.new("RGB", (8, 4), (10, 200, 30)).save(path, kind, exif=b"Exif\0\0junkjunkjunk")
+    assert images.load(path).size == (8, 4)

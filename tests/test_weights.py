@@ -256,3 +256,35 @@ def test_the_shipped_weights_are_small_enough_and_whole():
     assert path.parent == DATA / "weights" and path.stat().st_size <= 12_000_000
     codec = weights.load("small")
     assert weights.load(codec.fingerprint).fingerprint == codec.fingerprint
+
+
+@pytest.mark.parametrize(
+    "changes, word",
+    [
+        ({"widths": [1.5, 2, 3]}, "widths"), ({"widths": [-3, 2, 3]}, "widths"), ({"k": 1e6}, "cannot be read"),
+        ({"lambdas": [0.1]}, "lambdas"), ({"widths": [30000, 30000, 128]}, "another shape"),
+        ({"context_blocks": 10**9}, "at most 1000"), ({"klt": 1}, "klt"),
+    ],
+)  # fmt: skip
+def test_a_preset_that_no_codec_can_have_costs_nothing(tmp_path, changes, word):
+    """Hand-made weights of some hundred bytes: refused by what they say, before any memory is asked for."""
+    text = json.dumps(json.loads(TINY.to_json()) | changes)
+    _handmade(tmp_path / "x.safetensors", text, {"a": torch.zeros(1)})
+    with pytest.raises(CcaError, match=f"x.safetensors: .*{word}"):
+        weights.load(tmp_path / "x.safetensors")
+
+
+def test_a_preset_that_is_none_and_tensors_of_a_foreign_kind(tmp_path):
+    for text in ("[]", "{}", "null", "3"):
+        _handmade(tmp_path / "x.safetensors", text, {"a": torch.zeros(1)})
+        with pytest.raises(CcaError, match="x.safetensors: preset: cannot be read"):
+            weights.load(tmp_path / "x.safetensors")
+    metadata = {"format": str(weights.FORMAT), "preset": TINY.to_json(), "fingerprint": "0" * 16}
+    save_file({"a": torch.zeros(1, dtype=torch.bfloat16)}, tmp_path / "y.safetensors", metadata)
+    with pytest.raises(CcaError, match="y.safetensors: tensors of a kind"):
+        weights.load(tmp_path / "y.safetensors")
+
+
+def _handmade(path, text: str, tensors: dict) -> None:
+    mark = weights.fingerprint(text, tensors)
+    save_file(tensors, path, {"format": str(weights.FORMAT), "preset": text, "fingerprint": mark})

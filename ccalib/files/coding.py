@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import numbers
 import os
+import secrets
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +69,7 @@ def decode(
     """
     data, name = read(source)
     info = container.parse(data, name)
-    if groups is not None and not 0 <= groups <= len(info.segments) - 1:
+    if groups is not None and not (isinstance(groups, numbers.Integral) and 0 <= groups <= len(info.segments) - 1):
         raise CcaError(f"{name}: groups: {groups} is outside 0 … {len(info.segments) - 1}")
     try:
         codec = weights.load(model if model is not None else info.fingerprint, bf16)
@@ -101,14 +103,14 @@ def read(source: bytes | str | Path) -> tuple[bytes, str]:
         return bytes(source), "bytes"
     try:
         return Path(source).read_bytes(), str(source)
-    except OSError as error:
-        raise CcaError(f"{source}: can't be read ({error.strerror})") from error
+    except (OSError, ValueError, TypeError) as error:  # a name with a zero byte; no name at all
+        raise CcaError(f"{source!s:.200}: can't be read ({getattr(error, 'strerror', None) or error})") from error
 
 
 def write(path: str | Path, data: bytes) -> None:
     """Write to a temporary name and rename: what was there before stays whole if writing fails. Raises CcaError."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.parent / f".{os.getpid()}.{secrets.token_hex(4)}.tmp"  # shorter than any name that is too long
     try:
         temporary.write_bytes(data)
         os.replace(temporary, path)

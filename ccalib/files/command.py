@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import collections
 import dataclasses
 import json
 import sys
@@ -34,7 +35,7 @@ without. `python -m benchmarks.speed --only bf16` measures whether it pays"""
 
 def add_encode(parser: argparse.ArgumentParser) -> None:
     parser.epilog = PICTURES
-    _add_paths(parser, "images or folders of images; a last name that ends in .cca is the output")
+    _add_paths(parser, "images or folders of images; of two names the second, if it ends in .cca, is the output")
     parser.add_argument("-q", "--quality", type=float, help="0 (small) to 6 (good), any number between (default: 3)")
     parser.add_argument("--model", default="small", help="name, path or fingerprint of weights (default: small)")
     parser.add_argument("--effort", type=int, default=0, metavar="N", help=EFFORT)
@@ -42,7 +43,7 @@ def add_encode(parser: argparse.ArgumentParser) -> None:
 
 
 def add_decode(parser: argparse.ArgumentParser) -> None:
-    _add_paths(parser, ".cca files or folders of them; a last name that ends in .png, .jpg … is the output")
+    _add_paths(parser, ".cca files or folders of them; of two names the second, if it ends in .png …, is the output")
     parser.add_argument("-g", "--groups", type=int, help="decode only the first so many groups")
     parser.add_argument("--model", help="weights: name, path or fingerprint (default: those that the file names)")
     parser.add_argument("--suffix", default=".png", help="kind of image where no output is named (default: .png)")
@@ -89,7 +90,7 @@ def run_decode(args: argparse.Namespace) -> int:
 
     found = Image.registered_extensions().items()
     kinds = {k: v for k, v in found if v in Image.SAVE and v != "CCA"}  # to pixels, not to .cca again
-    if args.suffix not in kinds:
+    if args.suffix.lower() not in kinds:
         raise CcaError(f"--suffix: Pillow writes no {args.suffix}")
     jobs = _jobs(args, find_cca, args.suffix, images.SUFFIXES)
 
@@ -99,7 +100,7 @@ def run_decode(args: argparse.Namespace) -> int:
         image = decode(source, args.groups, args.model, bf16=args.bf16)
         try:
             pixels = images.to_bytes(image, format=kinds[target.suffix.lower()])
-        except (OSError, ValueError, KeyError) as error:  # a kind without colors, or too small for it
+        except Exception as error:  # a kind without colors, or too small for it: Pillow's writers raise many
             raise CcaError(f"{target}: Pillow can't write this picture so ({error})") from error
         write(target, pixels)
         return f"{source} → {target}: {image.width}×{image.height}"
@@ -175,9 +176,11 @@ def _jobs(args, find: Callable, suffix: str, outputs: set[str]) -> list[tuple[Pa
         except OSError as error:
             raise CcaError(f"{output}: can't be made ({error.strerror})") from error
     jobs = [(s, (output or s.parent) / (s.stem + suffix)) for s in sources]
-    targets = [t for _, t in jobs]
+    count, own = collections.Counter(target for _, target in jobs), {source.resolve() for source in sources}
     for source, target in jobs:
-        if targets.count(target) > 1:
+        if target.resolve() in own:
+            raise CcaError(f"{target}: input and output at once; name another output")
+        if count[target] > 1:
             raise CcaError(f"{target}: would be written for several inputs, {source} among them; give -o for each")
         if target.exists() and not args.force:
             raise CcaError(f"{target}: exists; name another output, or add --force")

@@ -13,20 +13,33 @@ from ccalib.errors import CcaError
 
 @contextlib.contextmanager
 def _locked(folder: Path, how: int) -> Iterator[bool]:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError as error:
-        raise CcaError(f"{folder}: can't be a folder to write to ({error})") from error
-    try:
+    while True:
         try:
-            fcntl.flock(handle, how)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(handle)
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(folder, os.O_RDONLY)
+        except FileNotFoundError:  # its holder removed it between the two
+            continue
+        except OSError as error:
+            raise CcaError(f"{folder}: can't be a folder to write to ({error})") from error
+        try:
+            try:
+                fcntl.flock(handle, how)
+            except BlockingIOError:
+                yield False
+                return
+            if _is(folder, handle):
+                yield True
+                return
+        finally:
+            os.close(handle)
+
+
+def _is(folder: Path, handle: int) -> bool:
+    """Whether an open folder is the one of that name still: its holder may have removed it before it was ours."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(folder))
+    except FileNotFoundError:
+        return False
 
 
 @contextlib.contextmanager

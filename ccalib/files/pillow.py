@@ -112,7 +112,8 @@ def save(image: Image.Image, file: IO[bytes], filename: str | bytes) -> None:
     Its options are `quality`, `model` and `effort`, as of `ccalib.encode`, whose defaults hold. The image becomes
     upright 8-bit RGB as `ccalib.images.load` says (EXIF orientation applied, colors converted to sRGB, transparency
     laid on white); metadata and color profiles are not kept. Pillow empties an existing file before it calls a plugin,
-    so a failure leaves that file empty, and removes a new one; `ccalib.files.coding.write` keeps what was there.
+    so a failure leaves that file empty, and removes a new one (Ctrl-C leaves it, empty); `ccalib.files.coding.write`
+    keeps what was there.
 
     Raises:
         CcaFileError: the image, the quality, the effort or the weights can't be used.

@@ -6,6 +6,7 @@ Cui et al., "Asymmetric Gained Deep Image Compression With Continuous Rate Adapt
 from __future__ import annotations
 
 import math
+import numbers
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ def lambda_of(preset: Preset, quality: Tensor | float):
 
 def stored_quality(preset: Preset, quality: float) -> int:
     """The quality in steps of 1/64, as the file holds it. Raises CcaError outside [0, Q]."""
-    if not 0 <= quality <= preset.qualities:  # also refuses NaN
+    if not isinstance(quality, numbers.Real) or not 0 <= quality <= preset.qualities:  # also refuses NaN
         raise CcaError(f"quality: {quality} is outside 0 … {preset.qualities} of the model {preset.name}")
     return round(quality * STEPS)
 

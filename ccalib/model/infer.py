@@ -21,8 +21,9 @@ def infer(state: dict[str, Tensor], preset: Preset | None = None) -> tuple[Prese
 
     A preset that is given is checked, not inferred.
 
-    Widths, depths and group sizes are read. What leaves no trace in shapes (the range of λ; k where several give the
-    same sizes) is that of the known preset with as many latent channels, else of `small`.
+    Widths, depths and group sizes are read. What leaves no trace in shapes (the range of λ; exact arithmetic in
+    split contexts; k where several give the same sizes) is that of the known preset with as many latent channels, else
+    of `small`.
 
     Raises:
         CcaError: a name or shape that no codec has, named.

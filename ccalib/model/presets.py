@@ -15,6 +15,7 @@ from ccalib.model.groups import group_sizes
 
 PATCH_VALUES = 3 * 16 * 16  # that the KLT of y is of
 STEPS = 64  # a quality is stored in a file in steps of 1/64
+DEEPEST = 1000
 MAY_BE_ZERO = ("blocks", "context_blocks", "k", "qualities")
 
 
@@ -65,6 +66,9 @@ class Preset:
     lambdas: tuple[float, float] = (0.013, 0.013)
 
     def __post_init__(self) -> None:
+        depths = (*(n for pair in self.blocks for n in pair), self.context_blocks, self.groups, self.qualities)
+        if max(depths) > DEEPEST:
+            raise CcaError(f"preset {self.name}: at most {DEEPEST} blocks, groups and qualities, not {max(depths)}")
         first = group_sizes(self.latent, self.groups, self.k)[0]  # refuses an impossible schedule here, not in a layer
         if self.hyper_klt and first > self.hyper_out:
             raise CcaError(f"preset {self.name}: hyper_out {self.hyper_out} can't hold the means of {first} channels")
@@ -97,9 +101,15 @@ class Preset:
 
     @classmethod
     def from_json(cls, text: str) -> Preset:
+        """Raises CcaError: not JSON of a preset, a value of another kind, or one that no codec can have."""
+        examples = {field.name: field.default for field in dataclasses.fields(cls) if field.name != "name"}
         try:
-            return cls(**{key: _freeze(value) for key, value in json.loads(text).items()})
-        except (TypeError, ValueError) as error:
+            found = {key: _freeze(value) for key, value in json.loads(text).items()}
+            for key in found.keys() & examples.keys():
+                if not _fits(found[key], examples[key], key):
+                    raise CcaError(f"preset: {key}: no value that it can have: {json.dumps(found[key])[:80]}")
+            return cls(**found | {"name": str(found["name"])})
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise CcaError(f"preset: cannot be read ({error})") from error
 
     def reshaped(self, changes: Sequence[str]) -> Preset:

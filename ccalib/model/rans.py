@@ -7,8 +7,9 @@ the end of a truncated one. Here:
   is never zero);
 - fewer than 16 symbols: zigzag varints, no coder;
 - else rANS. Its stream is a whole number of 32-bit words, at least two; for decoding it is padded with more zeros than
-  any stream of its length can make the decoder read. Each step reads one word at most; an escape of n payload bits can
-  announce at most 15 nibbles for each 4 bits, each one word again.
+  a stream of its length can make the decoder read. A symbol takes 2 bytes at most, and a nibble half a byte. An escape
+  first counts its nibbles: a counting nibble of 15 announces 15 and another one. A stream of n bytes has 2n nibbles, so
+  16n bytes at most come of those; the last counting nibble, which is below 15, and what it announces are 7.5 a symbol.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from ccalib.model.borrowed import EntropyModel, ans
 
 FEW = 16
 SYMBOL_LIMIT = 2**15 - 1  # larger symbols only come from broken weights or a broken file
-LONGEST = 8  # bytes for a symbol: an escape takes 16 bits at most, its nibbles, five and one that counts them, 4 each
+LONGEST = 5  # bytes for a symbol: an escape takes 16 bits at most, its nibbles, five and one that counts them, 4 each
+STATE = 8  # bytes of the coder's last state
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -80,15 +82,15 @@ def decode(data: bytes, rows: np.ndarray, tables: Tables) -> np.ndarray:
     Raises:
         CcaError: no encoder writes such a stream.
     """
-    if len(data) > LONGEST * (rows.size + 1):
-        raise CcaError(f"{len(data)} bytes for {rows.size} symbols, which take at most {LONGEST * (rows.size + 1)}")
+    if len(data) > (longest := LONGEST * rows.size + STATE):
+        raise CcaError(f"{len(data)} bytes for {rows.size} symbols, which take at most {longest}")
     if not data.strip(b"\0"):
         return np.zeros(rows.shape, dtype=np.int32)
     if rows.size < FEW:
         return np.array(_short(data, rows.size), dtype=np.int32).reshape(rows.shape)
     if len(data) % 4 or len(data) < 8:
         raise CcaError(f"a range coder stream of {len(data)} bytes")
-    padded = data + bytes(128 * len(data) + 8 * rows.size + 64)
+    padded = data + bytes(16 * len(data) + 12 * rows.size + 256)
     symbols = ans.RansDecoder().decode_with_indexes(padded, rows.reshape(-1).tolist(), *tables.lists)
     result = np.array(symbols, dtype=np.int64)
     if np.abs(result).max() > SYMBOL_LIMIT:

@@ -208,3 +208,21 @@ def test_shipped_estimate_is_within_one_percent_of_real_bytes():
         data = ccalib.encode(image, quality)
         payload = 8 * (len(data) - ccalib.inspect(data).header) / (image.width * image.height)
         assert payload == pytest.approx(estimate(codec, image, quality), rel=0.01)
+
+
+def test_arguments_of_another_kind_are_named(codec, picture):
+    data = ccalib.encode(picture, 3, codec)
+    with pytest.raises(CcaError, match="quality: 3 is outside"):
+        ccalib.encode(picture, "3", codec)
+    for groups in ("2", 2.5, -1):
+        with pytest.raises(CcaError, match="groups: "):
+            ccalib.decode(data, groups, codec)
+    for source in ("a\0b", 3.5, None):
+        with pytest.raises(CcaError, match="can't be read"):
+            ccalib.inspect(source)
+
+
+def test_the_longest_name_can_be_written(tmp_path):
+    path = tmp_path / ("n" * 251 + ".cca")
+    coding.write(path, b"a")
+    assert path.read_bytes() == b"a" and list(tmp_path.iterdir()) == [path]

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -220,3 +221,39 @@ def test_doctor_finds_what_is_missing(model, capsys):
 def test_array_input(codec):
     pixels = np.random.default_rng(0).integers(0, 255, (30, 40, 3), dtype=np.uint8)
     assert decode(encoded(pixels, 1, codec), model=codec).size == (40, 30)
+
+
+def test_an_input_is_never_an_output(folder, model, capsys):
+    """Pillow reads .cca files, so `encode` takes them: into a .cca file of the same name it must not go."""
+    path = folder / "in/a.cca"
+    assert encode(folder / "in/a.png", model=model) == 0
+    before = path.read_bytes()
+    for more in ([], ["-o", folder / "in"]):
+        assert encode(path, "-f", "-q", 0, *more, model=model) == 1
+        assert "input and output at once" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+def test_a_writer_that_fails_in_its_own_way_stops_no_others(folder, model, monkeypatch, capsys):
+    from ccalib import images
+
+    assert encode(folder / "in", model=model) == 0
+    command = ["decode", str(folder / "in"), "--model", str(model), "--suffix", ".GIF", "-o", str(folder / "out")]
+
+    def fails(image, **options):
+        raise OverflowError("image too wide for GIF")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "to_bytes", fails)
+        assert main(command) == 1
+    assert capsys.readouterr().err.count("Pillow can't write this picture so (image too wide for GIF)") == 2
+    assert main(command) == 0 and len(list((folder / "out").glob("*.GIF"))) == 2
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_what_a_terminal_can_not_show_stops_nothing(folder, model, encoding):
+    """The arrow between names is neither in ASCII nor in Latin-1."""
+    command = [sys.executable, "-m", "ccalib", "encode", str(folder / "in"), "--model", str(model)]
+    done = subprocess.run(command, capture_output=True, env=os.environ | {"PYTHONIOENCODING": encoding})
+    assert done.returncode == 0, done.stderr
+    assert b"\\u2192" in done.stdout and len(list((folder / "in").glob("*.cca"))) == 2

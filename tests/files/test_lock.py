@@ -1,5 +1,6 @@
 """One process at a time."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -67,3 +68,18 @@ def test_an_output_has_one_writer(tmp_path):
     with writing(path):
         path.write_text("{}")
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_went_while_one_waited_is_not_held(tmp_path, monkeypatch):
+    """The holder removes it between another's open and its lock: who comes third must not be let in as well."""
+    folder, flock, first = tmp_path / "run", fcntl.flock, held(tmp_path / "run")
+    assert first.__enter__()
+
+    def late(handle, how):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        first.__exit__(None, None, None)
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    with held(folder) as second, held(folder) as third:
+        assert second and not third and folder.exists()
