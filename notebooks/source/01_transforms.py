@@ -344,11 +344,12 @@ with torch.inference_mode():
     def whole_transform(y):
         return codec.synthesize(y, quality)
 
-    far = c - 10 if c >= 12 else c + 10
+    places = [(r, c - 10 if c >= 12 else c + 10), (r, c - 10), (r + 10, c), (r - 10, c)]
+    far = next(p for p in places if 0 <= p[0] < part.shape[2] and 0 <= p[1] < part.shape[3])
     pairs = {
         "two channels, same cell": ((a, r, c), (b, r, c)),
         "neighboring cells": ((a, r, c), (a, r, c + 1 if c + 1 < part.shape[3] else c - 1)),
-        "ten cells apart": ((a, r, c), (a, r, far)),
+        "ten cells apart": ((a, r, c), (a, *far)),
     }
     paths = (shortcut, whole_transform)
     errors = {name: [superposition_error(path, *pair) for path in paths] for name, pair in pairs.items()}
@@ -506,7 +507,8 @@ def extent(gradient):
 def field(analysis, size=256):
     """Receptive field in pixels of one position of an analysis transform."""
     torch.manual_seed(0)
-    image = (x[:, :, :size, :size] + 0.05 * torch.randn(1, 3, size, size)).requires_grad_()
+    image = x[:, :, :size, :size]
+    image = (image + 0.05 * torch.randn(image.shape)).requires_grad_()
     y = analysis(image)
     weights = torch.randn(y.shape[1], generator=torch.Generator().manual_seed(1))
     (y[0, :, y.shape[2] // 2, y.shape[3] // 2] * weights).sum().backward()

@@ -477,6 +477,9 @@ assert total == len(data)
 # one symbol that your processor rounds differently changes what is unused; the sums are asserted
 print("segment   8 x bytes over the ideal = start + unused + rounding, in bits")
 for segment, account in zip(info.segments, accounts):
+    if not account.length:
+        print(f"{segment.name:9s}all symbols are 0: no stream, no bytes, {account.ideal:.1f} bits below the estimate")
+        continue
     over = 8 * account.length - account.ideal
     print(f"{segment.name:9s}{over:6.1f} = {account.start:.0f} + {account.unused:4.1f} + {abs(account.rounding):.1f}")
     assert 8 * account.length == round(account.ideal + account.start + account.unused + account.rounding)

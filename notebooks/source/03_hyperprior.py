@@ -80,7 +80,7 @@ def classes(side):
     return found
 
 
-by_side = {side: classes(side) for side in (1, 2, 4, 8, 16)}
+by_side = {side: classes(side) for side in (1, 2, 4, 8, 16) if not any(n % side for n in symbols.shape)}
 best = {side: min(found, key=lambda k: sum(found[k])) for side, found in by_side.items()}
 costs = by_side[2]
 alone, least = sum(costs[1]) / 8, sum(costs[best[2]]) / 8

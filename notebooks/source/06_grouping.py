@@ -86,7 +86,7 @@ def of_groups(values, parts=sizes):
 
 group_bits, group_energy = of_groups(bits), of_groups(energy)
 lengths = [segment.length for segment in info.segments[1:]]
-assert all(0 <= 8 * n - b < 64 + 0.005 * b for n, b in zip(lengths, group_bits))  # the coder's ends: lesson 02
+assert all(not n or 0 <= 8 * n - b < 64 + 0.005 * b for n, b in zip(lengths, group_bits))  # the ends: lesson 02
 lines = [["group", "channels", "% of channels", "% of y's bytes", "bits a latent", "% of the energy"]]
 for i, (name, size) in enumerate(zip(names, sizes)):
     parts = (100 * size / M, 100 * lengths[i] / sum(lengths), per_latent[i], 100 * group_energy[i] / energy.sum())

@@ -264,7 +264,9 @@ table = {
 view = plots.Plot(fig, plots.in_words(f"After {STEPS} steps, on the photograph not trained on:", table), colors=48)
 print(view.words)
 assert arms["without D"].bpp < whole.bpp and arms["without D"].psnr < whole.psnr - 1
-assert free.bpp > whole.bpp and free.z > 1.5 * whole.z and arms["without R_z"].z > 1.03 * whole.z
+assert free.bpp > whole.bpp
+if Path(my_photo) == thread_photo():  # how much z grows, others decide for themselves: a fog has little to tell
+    assert free.z > 1.5 * whole.z and arms["without R_z"].z > 1.03 * whole.z
 view
 
 # %% [markdown]

@@ -492,6 +492,37 @@ def test_wrong_answers_get_their_own_hint(written, name, what, functions, hint, 
         check(name, what, *functions, grade=True)
 
 
+def refused(*_):
+    raise ValueError("whatever it is")
+
+
+NOTHING = [  # answers that don't look at what they are given
+    ("information", "information", lambda table: (0, 0, 0, 0, 0)),
+    ("code_length", "minimal", lambda symbols, p: 0.0),
+    ("bd_rate", "antisymmetric", lambda anchor, test: 0.0),
+    ("grid_sum", "any order", lambda values, step: 0.0),
+    ("range_coder", "zero frequency", refused),
+]
+
+
+@pytest.mark.parametrize(("name", "what", "constant"), NOTHING)
+def test_a_constant_is_no_answer(written, name, what, constant, capsys):
+    functions = answer(written["solutions"], name)
+    check(name, what, constant, *functions[1:])
+    assert "FAILED at instance" in capsys.readouterr().out
+
+
+def test_a_gradient_that_is_alpha_everywhere_is_no_step(written, capsys):
+    (step,) = answer(written["solutions"], "honest_step")
+
+    def filled(*given):
+        alpha, found = given[-1], step(*given)
+        return type(found)([torch.full_like(g, alpha) for g in part] for part in found)
+
+    check("honest_step", "affine in alpha", filled)
+    assert "FAILED at instance" in capsys.readouterr().out
+
+
 def test_any_step_of_a_plan_meets_warm_up_and_decay():
     """Whatever the seed: a check that misses the warm-up lets wrong answers pass."""
     for seed in range(200):
@@ -666,3 +697,24 @@ def test_stored_pairs_are_those_of_the_scripts(tmp_path, capsys):
         nbformat.write(stored, tmp_path / kind / f"{name}.ipynb")
     assert pairs.problems(name, tmp_path) == ["exercises: not every check says 'not attempted'"]
     capsys.readouterr()
+
+
+def test_what_a_student_wrote_is_kept_beside_the_new_notebook(tmp_path, monkeypatch, capsys):
+    name = SCRIPTS[0].stem
+    for part in ("source/exercises", "exercises"):
+        (tmp_path / part).mkdir(parents=True)
+    (tmp_path / "source" / "exercises" / f"{name}.py").write_text(SCRIPTS[0].read_text())
+    ready = {kind: nbformat.read(build.NOTEBOOKS / kind / f"{name}.ipynb", as_version=4) for kind in pairs.KINDS}
+
+    def execute(notebook, folder, label):
+        notebook.cells = ready[label.split("/")[0]].cells
+        return notebook
+
+    monkeypatch.setattr(build, "execute", execute)
+    mine = tmp_path / "exercises" / f"{name}.ipynb"
+    nbformat.write(ready["solutions"], mine)  # solved
+    before = mine.read_bytes()
+    assert pairs.main([name, "--folder", str(tmp_path)]) == 0
+    copy = mine.with_suffix(".ipynb.bak")
+    assert copy.read_bytes() == before and str(copy) in capsys.readouterr().out
+    assert pairs.make(name, tmp_path) == [] and copy.read_bytes() == before  # untouched now: no other copy

@@ -24,6 +24,8 @@ from ccalib.lessons.site.page import _with_notes
 from ccalib.lessons.site.pictures import Pictures, kind_of
 from ccalib.lessons.site.prose import Heading, Prose
 from ccalib.lessons.site.readme import Readme
+from ccalib.lessons.widgets.rate_plot import RatePlot
+from tests.conftest import DATA
 
 SCRIPT = """# %% [markdown]
 # # 00 · Small: a lesson
@@ -269,3 +271,11 @@ def test_glossary_row_without_section_is_refused(tmp_path):
 def test_tex_is_read_as_letters():
     assert glossary.read_tex(r"\hat y = \hat{x} + \lambda D") == "ŷ = x̂ + λ D"
     assert np.all([letter in glossary.read_tex(rf"\{name}") for name, letter in glossary.GREEK.items()])
+
+
+def test_what_the_browser_counts_itself_is_not_asked_of_python(capsys):
+    """The rate plot's rows follow its anchor and its metric, and its JavaScript counts both."""
+    plot = RatePlot(json.loads((DATA / "results" / "kodak.json").read_text()))
+    assert plot._trait_notifiers["anchor"]["change"]  # Python listens all the same
+    exec(capture.PROBE, {})
+    assert not {"anchor", "metric"} & set(json.loads(capsys.readouterr().out)["asks"].get(plot.model_id, []))

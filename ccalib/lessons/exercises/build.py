@@ -11,6 +11,7 @@ import argparse
 import copy
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
@@ -80,8 +81,12 @@ def problems(name: str, folder: Path) -> list[str]:
     return found
 
 
-def make(name: str, folder: Path = build.NOTEBOOKS) -> None:
-    """Build and write the pair of one lesson. Raises CcaError; then the old pair stays."""
+def make(name: str, folder: Path = build.NOTEBOOKS) -> list[Path]:
+    """Build and write the pair of one lesson. Raises CcaError; then the old pair stays.
+
+    Returns:
+        Copies of what a student had written into a notebook that was replaced.
+    """
     ready = {}
     for kind, notebook in versions(folder / "source" / "exercises" / f"{name}.py").items():
         build.strip(build.execute(notebook, folder, f"{kind}/{name}"))
@@ -90,11 +95,23 @@ def make(name: str, folder: Path = build.NOTEBOOKS) -> None:
             raise CcaError(f"{kind}/{name}: every check should say {KINDS[kind]!r}, not {said}")
         nbformat.validate(notebook)
         ready[kind] = notebook
+    copies = []
     for kind, notebook in ready.items():
         target = folder / kind / f"{name}.ipynb"
         target.parent.mkdir(exist_ok=True)
         nbformat.write(notebook, target.with_suffix(".part"))
+        if kind == "exercises" and _attempted(target):
+            copies.append(shutil.copyfile(target, target.with_suffix(".ipynb.bak")))
         os.replace(target.with_suffix(".part"), target)
+    return copies
+
+
+def _attempted(path: Path) -> bool:
+    """Whether somebody has worked in a notebook of exercises: a check in it says more than "not attempted"."""
+    try:
+        return path.is_file() and set(verdicts(nbformat.read(path, as_version=4))) - {KINDS["exercises"]} != set()
+    except (ValueError, AttributeError, nbformat.reader.NotJSONError):
+        return True  # whatever it is, we didn't write it
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -111,8 +128,8 @@ def main(arguments: list[str] | None = None) -> int:
         return problems(name, options.folder)
 
     def pair(name: str) -> str:
-        make(name, options.folder)
-        return f"exercises {name}: built"
+        copies = make(name, options.folder)
+        return f"exercises {name}: built" + "".join(f"; what was written there is in {copy}" for copy in copies)
 
     return build.each(names, look if options.check else None, pair, "exercises ")
 

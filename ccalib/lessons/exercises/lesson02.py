@@ -62,6 +62,8 @@ def minimal(answer: Answer, symbols: np.ndarray, p: np.ndarray) -> None:
     at_p, best = (_number(answer, symbols, q) for q in (p, empirical(symbols, len(p))))
     if not best <= at_p + 1e-9:
         raise Wrong(f"{at_p:.4f} with this p, but {best:.4f} with the symbols' own shares")
+    if best == at_p and not np.allclose(p, empirical(symbols, len(p))):
+        raise Wrong(f"{at_p:.4f} with this p, and as much with the symbols' own shares, which are others")
 
 
 def _gives(*wrongs: Callable) -> Callable:
@@ -160,6 +162,7 @@ def size(answer: Answer, symbols: list[int], frequencies: list[int]) -> None:
 
 
 def zero_refused(answer: Answer, symbols: list[int], frequencies: list[int]) -> None:
+    _encoded(answer, [s for s in symbols if frequencies[s]], frequencies)  # without that symbol it has to work
     try:
         data = _encoded(answer, symbols, frequencies)
     except Wrong as wrong:

@@ -81,6 +81,8 @@ def information(answer: Answer, table: np.ndarray) -> None:
     _same("I", f["I"], f["H2"] - f["H2_given_1"])
     if not -1e-9 <= f["I"] <= min(f["H1"], f["H2"]) + 1e-9:
         raise Wrong(f"I = {f['I']:.4f}, H1 = {f['H1']:.4f}, H2 = {f['H2']:.4f}")
+    if not any(f.values()):
+        raise Wrong("all are 0, and this table has something to tell")
 
 
 def extremes(answer: Answer, table: np.ndarray) -> None:

@@ -236,6 +236,7 @@ def codec_rewarded(answer: Answer, *drawn: object) -> None:
 def affine(answer: Answer, *drawn: object) -> None:
     *rest, _ = drawn
     at = [_step(answer, *rest, alpha)[0] for alpha in (0.0, 0.25, 1.0)]
+    _equal(at[0], _wanted(*rest, 0.0)[0], "the codec's at α = 0")
     _equal(at[1], at[0] + 0.25 * (at[2] - at[0]), "the codec's at α = 0.25, from those at 0 and 1")
     if torch.allclose(at[0], at[2]):
         raise Wrong("the same gradient at α = 0 and at α = 1")

@@ -210,6 +210,8 @@ def antisymmetric(answer: Answer, anchor: Points, test: Points) -> None:
     there, back = _percent(answer, anchor, test), _percent(answer, test, anchor)
     if not math.isclose((1 + there / 100) * (1 + back / 100), 1, rel_tol=1e-3):
         raise Wrong(f"{there:+.2f} % there and {back:+.2f} % back")
+    if there == 0 and abs(metrics.bd_rate(anchor, test)["percent"]) > 0.01:
+        raise Wrong("0 % there and back, for two different curves")
 
 
 def library(answer: Answer, anchor: Points, test: Points) -> None:

@@ -196,6 +196,8 @@ def any_order(answer: Answer, values: np.ndarray, step: float) -> None:
         again = _sum(answer, rng.permutation(values), step)
         if again != first:
             raise Wrong(f"{first!r} in one order, {again!r} in another")
+    if first == 0 and sum(steps_of(values, step)):
+        raise Wrong("0 in every order, and the rounded values don't add up to that")
 
 
 def on_the_grid(answer: Answer, values: np.ndarray, step: float) -> None:

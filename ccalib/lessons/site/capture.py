@@ -21,14 +21,16 @@ SUFFIXES = {".py", ".js", ".css", ".json", ".tsv"}
 NO_MATTER = {"site", "exercises", "teaching"}  # rooms of the lessons that no run depends on
 
 # Run last, in the notebook's kernel: which traits Python listens to, and which are linked. The page does the links
-# itself; a trait that Python answers to needs a kernel, and the page says so when a reader gets there.
+# itself; a trait that Python answers to needs a kernel, and the page says so when a reader gets there. What a widget's
+# browser works out by itself, too, stands in its `in_browser`.
 PROBE = """
 import json as _json, traitlets as _traitlets
 from ipywidgets.widgets.widget import _instances
 def _probe():
     asks, links = {}, []
     for name, widget in _instances.items():
-        for trait in (key for key in widget.keys if key[0] != "_"):
+        own = getattr(widget, "in_browser", ())
+        for trait in (key for key in widget.keys if key[0] != "_" and key not in own):
             for handler in widget._trait_notifiers.get(trait, {}).get("change", []):
                 owner = getattr(handler, "__self__", None)
                 if isinstance(owner, (_traitlets.link, _traitlets.directional_link)):

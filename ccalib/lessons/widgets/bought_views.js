@@ -90,7 +90,7 @@ function histogramView(app, cleanup) {
     last = { counts: record.counts.length ? record.counts[shown] : null, edges };
     part.about(last.counts ? `how many of g${shown + 1}'s ${thousands(total(last.counts))} latents gained how much` : "");
     caption.textContent = !last.counts ? "Only rates are known here: no gains of single latents."
-      : shown === 0 ? `${Math.round(100 * record.negative[0])} % negative: the error of two equal fits, about half and half.`
+      : shown === 0 ? `${Math.round(100 * record.negative[0])} % negative: the error of two equal fits.`
       : `${Math.round(100 * record.negative[shown])} % of them cost more with g${shown} than without (hatched). The scale of counts is logarithmic.`;
     again();
   };

@@ -73,7 +73,7 @@ function likelyView(app, cleanup) {
     before.disabled = g === 0;
     before.setAttribute("aria-pressed", String(s.previous));
     scaleButton.textContent = linear ? "axis: P, linear" : "axis: P, logarithmic";
-    part.about(g ? (s.previous ? `filled: the ruler reads g${g}; outlined: it does not` : `filled: the ruler does not read g${g}`) : "nothing but z to predict from; two fits of the ruler");
+    part.about(g ? (s.previous ? `filled: the ruler reads g${g}; outlined: it does not` : `filled: the ruler does not read g${g}`) : s.previous ? "nothing but z to predict from; two fits of the ruler" : "nothing but z to predict from; the second fit of the ruler");
     again();
   };
   return { node: part.node, update };
@@ -84,6 +84,7 @@ function supportView(app, cleanup) {
   const { model, latents } = app, palette = asBytes(model.get("palette")), count = latents.sizes.length + 1;
   const known = new Map(), learn = (bytes) => { const data = asBytes(bytes), view = new DataView(data.buffer, data.byteOffset, 6); known.set([0, 2, 4].map((at) => view.getUint16(at, true)).join(), data.subarray(6)); };
   model.get("supports").forEach(learn);
+  if (asBytes(model.get("answer")).length) learn(model.get("answer")); // what another view of it asked for
   const wide = latents.columns, high = latents.rows, reach = 6, near = 2 * reach + 1;
   const canvas = (w, k) => h("canvas", { width: w, height: k, class: "cca-map", "aria-hidden": "true" });
   const names = Array.from({ length: count }, (_, i) => (i ? `g${i}` : "z"));
@@ -114,16 +115,17 @@ function supportView(app, cleanup) {
       one.cells.forEach((cell) => { cell.classList.toggle("cca-later", later); cell.classList.toggle("cca-switched-off", !later && !ok); });
       one.head.className = i === g + 1 ? "cca-now" : i === g && i > 0 ? "cca-before" : "";
       const value = (x, y) => (maps && x >= 0 && y >= 0 && x < wide && y < high ? maps[z ? Math.floor(y / 4) * w + Math.floor(x / 4) : y * w + x] : 0);
-      if (maps) maps.forEach((v) => { largest = Math.max(largest, v); if (v && !z) reads += 1; });
+      if (maps && ok) maps.forEach((v) => { largest = Math.max(largest, v); if (v && !z) reads += 1; });
       const shade = (v) => (v ? bitsColor(palette, (v - 60) / 130) : null); // 2^-12.5 to 2^3.6 per unit
       paint(one.allowed, ok ? (x, y) => (Math.abs(x - s.column) < 2 && Math.abs(y - s.row) < 2 ? MARK : MAY) : nothing);
       paint(one.used, ok && maps ? (x, y) => shade(value(x, y)) : nothing);
       paint(one.enlarged, ok && maps ? (x, y) => shade(value(s.column + x - reach, s.row + y - reach)) : nothing);
     });
-    part.about(g ? `the mean of this latent may read ${knownGroups(g)}, everywhere` : "the mean of this latent may read z only");
+    const earlier = s.previous ? g : Math.max(g - 1, 0); // groups that may be read
+    part.about(earlier ? `the mean of this latent may read ${knownGroups(earlier)}, everywhere` : "the mean of this latent may read z only");
     status.classList.toggle("cca-pending", !found);
     const gradient = largest ? ` The strongest: ${Number((2 ** ((largest - 1) / 8 - 20)).toPrecision(2))} per unit.` : "";
-    if (found) status.textContent = `|∂μ/∂ŷ|, summed over channels, on a log scale. ${g ? `Allowed: ${thousands(g * wide * high)} places in earlier groups; used: ${thousands(reads)}.` : ""}${gradient}`;
+    if (found) status.textContent = `|∂μ/∂ŷ|, summed over channels, on a log scale. ${earlier ? `Allowed: ${thousands(earlier * wide * high)} places in earlier groups; used: ${thousands(reads)}.` : ""}${gradient}`;
     else if (waiting !== key) {
       waiting = key;
       asked = performance.now();

@@ -53,6 +53,7 @@ class RatePlot(LessonWidget):
     metric = t.Enum(list(METRICS), "psnr").tag(sync=True)
     log = t.Bool(False).tag(sync=True)
     hidden = t.List(t.Int()).tag(sync=True)
+    in_browser = ("anchor", "metric")  # whose rows the browser counts as well: a page without Python has them
 
     def __init__(self, result: Mapping, anchor: str | None = None, heading: str = "Rate and distortion") -> None:
         try:
