@@ -504,11 +504,13 @@ def extent(gradient):
     return side, side
 
 
-def field(analysis, size=256):
-    """Receptive field in pixels of one position of an analysis transform."""
+side = min(256, *x.shape[2:])
+
+
+def field(analysis):
+    """Receptive field in pixels of one position of an analysis transform, in side×side of the photograph."""
     torch.manual_seed(0)
-    image = x[:, :, :size, :size]
-    image = (image + 0.05 * torch.randn(image.shape)).requires_grad_()
+    image = (x[:, :, :side, :side] + 0.05 * torch.randn(1, 3, side, side)).requires_grad_()
     y = analysis(image)
     weights = torch.randn(y.shape[1], generator=torch.Generator().manual_seed(1))
     (y[0, :, y.shape[2] // 2, y.shape[3] // 2] * weights).sum().backward()
@@ -532,8 +534,8 @@ for parameter in with_attention.parameters():
     if parameter.ndim == 4 and parameter.shape[2:] == (1, 1) and parameter.shape[0] == 1:
         torch.nn.init.ones_(parameter)  # beta and gamma: at zero a block would hide what is in it
 whole, _ = field(with_attention)
-print(f"with channel attention: {whole} of 256 pixels, the whole picture")
-assert whole == 256
+print(f"with channel attention: {whole} of {side} pixels, the whole picture")
+assert whole == side
 
 # %% [markdown]
 # Depending on a pixel is not the same as depending on it *much*. The square that holds 99 % of the squared gradient is
