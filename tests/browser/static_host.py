@@ -18,12 +18,14 @@ SCRIPT = """
 const unpack = (v) => Array.isArray(v) ? v.map(unpack)
   : v && v.__bytes__ !== undefined ? Uint8Array.from(atob(v.__bytes__), (c) => c.charCodeAt(0)) : v;
 window.models = [];
-for (const { module, state } of widgets) {
-  const model = ccaHost.model(Object.fromEntries(Object.entries(state).map(([k, v]) => [k, unpack(v)])));
-  window.models.push(model);
+window.view = async (i) => { // one more view of a widget
   const el = document.body.appendChild(document.createElement("div"));
   el.className = "host";
-  await ccaHost.mount(module, model, el);
+  await ccaHost.mount(widgets[i].module, models[i], el);
+};
+for (const [i, { state }] of widgets.entries()) {
+  models.push(ccaHost.model(Object.fromEntries(Object.entries(state).map(([k, v]) => [k, unpack(v)]))));
+  await view(i);
 }
 window.ready = true;
 """

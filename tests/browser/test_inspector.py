@@ -165,6 +165,13 @@ def test_keys(open_page, inspection):
     page.wait_for_timeout(250)
     assert get("previous") is False and get("heat") == "off"
     assert "may be read: no" in page.locator(".cca-at-likely").inner_text()
+    from_what = page.locator(".cca-at-from .cca-about")
+    assert from_what.inner_text() == "the mean of this latent may read z, g1 and g2, everywhere"  # not g3, in g4
+    page.keyboard.press("p")
+    page.wait_for_timeout(250)
+    assert from_what.inner_text() == "the mean of this latent may read z and g1 … g3, everywhere"
+    page.keyboard.press("p")
+    page.wait_for_timeout(250)
     assert page.locator(".cca-step.cca-before .cca-word").inner_html() == "switched off"
     page.keyboard.press("h")
     page.keyboard.press("Escape")
@@ -258,6 +265,11 @@ def test_gradients_are_pending_until_the_kernel_answers(open_page, widgets):
     used = page.locator(".cca-at-from tr:nth-child(2) canvas").nth(3).evaluate(f"{painted}.length")
     found = inspector.inspection.support(2, 2, 60).groups[2]
     assert used == (found > 0).sum()
+    page.evaluate("view(0)")  # another view of the same widget: it knows what this one asked for
+    page.wait_for_timeout(250)
+    second = page.locator(".cca-at-from .cca-caption").nth(1)
+    assert "used:" in second.inner_text() and "pending" not in second.inner_text()
+    page.locator(".host").last.evaluate("(host) => host.remove()")
     page.evaluate("models[0].set('cell', [9, 6])")
     page.wait_for_function("document.querySelector('.cca-at-from .cca-caption').textContent.includes('no answer yet')")
 

@@ -135,6 +135,9 @@ def test_the_map_takes_alpha_and_lambda_and_leads_to_the_lowest(chromium, tmp_pa
     chosen = page.evaluate("[models[0].get('alpha'), models[0].get('lam')]")
     assert chosen == [phases["alphas"][column], phases["lambdas"][row]]
     assert f"Lowest J near here: {wanted['valley']}" in live.inner_text()
+    page.mouse.click(box["x"] + 740 * scale, box["y"] + 40 * scale)  # the legend, which is no place in the map
+    page.wait_for_timeout(250)
+    assert page.evaluate("[models[0].get('alpha'), models[0].get('lam')]") == chosen
     stage.focus()
     page.keyboard.press("g")
     page.wait_for_timeout(250)
