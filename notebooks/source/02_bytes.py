@@ -349,7 +349,8 @@ print("popped:", back, "and the state is 1 again")
 # ## 5. A million symbols
 #
 # `compressai.ans` is that stack with a state of 64 bits: when it grows too large, its lower 32 bits go into the file.
-# Probabilities are whole numbers of 65,536. We call it as our codec does. The symbols are rounded normal variables.
+# Probabilities are whole numbers of 65,536. We call it as our codec does. The symbols are rounded normal variables;
+# their standard deviation is called the **scale**.
 
 # %%
 Predict(
@@ -495,7 +496,8 @@ print(f"the estimate is {100 * (1 - ideal / 8 / len(data)):.1f} % below the file
 #
 # ### Flip one bit
 #
-# A bit turns over on a disk. First with our file format, which tests a checksum before the range coder sees anything.
+# A file has six segments: z, and the five groups g1 to g5. A bit turns over on a disk. First with our file format,
+# which tests a checksum before the range coder sees anything.
 
 # %%
 segment = info.segments[2]  # g2
@@ -541,9 +543,11 @@ Wipe(
 #
 # ### One scale, a millionth off
 #
-# No bit has to flip. The decoder computes the scales again, with the same network, from the same numbers. On another
-# processor sums are taken in another order, and a float comes out a millionth different. That changes a level of the
-# scale table only if the log-scale lies within that millionth of a boundary. How likely is that?
+# No bit has to flip. For each symbol the network predicts a scale. The coder has tables for 64 scales, the **levels**,
+# and takes the nearest; half-way between two of them, in the logarithm, is a boundary. The decoder computes the scales
+# again, with the same network, from the same numbers. On another processor sums are taken in another order, and a float
+# comes out a millionth different. That changes a level of the scale table only if the log-scale lies within that
+# millionth of a boundary. How likely is that?
 
 # %%
 floats = np.concatenate([s.ravel() for s in encoder_scales(codec, y, exact=False)])

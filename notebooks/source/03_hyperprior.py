@@ -685,8 +685,9 @@ print(f"by each channel's own histogram in this photograph, known for free: abou
 # %% [markdown]
 # ### What if z says nothing?
 #
-# Put each channel of z at its median, everywhere, in encoder and decoder, and code the rest as always, with the codec's
-# own model and through the exact path that real files take.
+# Put each channel of z at the median of its fixed distribution (a number in the weights, which both sides have),
+# everywhere, in encoder and decoder, and code the rest as always, with the codec's own model and through the exact path
+# that real files take.
 
 # %%
 path = codec.coding_path()

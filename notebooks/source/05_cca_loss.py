@@ -557,7 +557,8 @@ assert all(run.gap[-1] > 0.75 * floor for run in seeds) and max(costs) < min(val
 view
 
 # %% [markdown]
-# At the floor a likelihood has no gradient. There the reward is dead, and what is left is 0.05 D + (1 + β)R_y + βR_z:
+# At the floor a likelihood has no gradient. There the reward is dead, and what is left is 0.05 D + (1 + β)R_y + βR_z
+# (the last sum has gone, too, since p_aux is 10⁻⁹ there):
 # nearly a **plain** codec with λ = 0.05/(1 + β). Nearly: z is charged β bits where y is charged 1 + β, so z is cheaper
 # than it should be, the more so the smaller β is. If that happens in the authors' codecs, too, then their published
 # points must lie where a plain codec with that λ would lie. Where R + λD is smallest, the slope of the curve tells λ:

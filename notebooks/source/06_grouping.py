@@ -147,8 +147,9 @@ print(aligned(lines))
 # $$\text{size}_i = \Big\lfloor M \cdot \frac{i^k}{\sum_{j=1}^{G} j^k} \Big\rfloor, \qquad
 # \text{the last group gets what is left}$$
 #
-# The paper has M = 320, G = 5 and k = 1.7. With k = 0 all groups are alike. `small` has k = 2: it grew out of a codec
-# of fewer channels, and its first group has five, as there.
+# The paper has M = 320, G = 5 and k = 1.7. With k = 0 all groups are alike. (The code has three sizes of the codec, its
+# **presets**: `paper` is the paper's, `small` is the codec of this course, and `tiny` is small enough to train many.)
+# `small` has k = 2: it grew out of a codec of fewer channels, and its first group has five, as there.
 
 # %%
 def by_hand(channels, groups, k):
@@ -285,16 +286,19 @@ Predict(
 )
 
 # %% [markdown]
-# The cost of a context can be written down, layer by layer. For `small` (trunk of width 80 with two blocks of a 3×3 and
-# a 1×1 convolution, heads of width 80), a group that reads r channels and predicts s of them takes, at each of the
-# latent's positions,
+# The cost of a context can be written down, layer by layer. In `small` a context is a 1×1 convolution from r to 80
+# channels, two blocks of a 3×3 and a 1×1 convolution (the *trunk*), and two *heads* of two 3×3 convolutions each: one
+# from 80 over 80 to 2s, for mean and scale, and one from 80 + s (the trunk and the rounded group) over 80 to s, for the
+# residual. (A **MAC** is a multiplication with its addition, kMAC are thousands.) A group that reads r channels and
+# predicts s of them takes, at each of the latent's positions,
 #
 # $$\underbrace{80\,r}_{\text{reads}} + \underbrace{2 \cdot 10 \cdot 80^2}_{\text{trunk}} +
 # \underbrace{9\,(80^2 + 80 \cdot 2s)}_{\text{mean and scale}} +
 # \underbrace{9\,((80 + s)\,80 + 80\,s)}_{\text{residual}}$$
 #
 # multiplications, and a position stands for 256 pixels. r counts the hyper output (128 channels) and all earlier
-# groups. Compare with what hooks count while the real networks run.
+# groups. Compare with what hooks count while the real networks run. (A hook is a function that torch calls whenever a
+# layer has run.)
 
 # %%
 def mac_by_hand(r, s, width=80):

@@ -278,6 +278,9 @@ view
 #   in the loss grows. A term that is left out by mistake looks like progress in the loss; only the bytes of real
 #   files show it (lesson 08).
 #
+# With all terms, too, the picture loses: steps this large shake finished weights (section 2). So compare each arm
+# with *all terms*, not with *before*.
+#
 # ## 4. One training, every rate
 #
 # λ says what an error costs in bits. A paper's codec is trained once for each λ. This one has seven pairs of **gains**
@@ -469,10 +472,10 @@ assert same and logs[0] == logs[1]
 # ## 7. What this project's trainings have taught
 #
 # **What pays per minute?** Larger crops or more channels may make each step better, and there is time for fewer. So
-# each training of the next table began anew and had 15 minutes of two cores, counted in steps: what a step of each
-# takes was measured beforehand, in turns (`make trials`). One thing differs from the reference, or two that belong
-# together. BD-rate (lesson 08): percent of bits at equal PSNR, below 0 is better; single runs, on validation
-# photographs.
+# each training of `small` in the next table began anew and had 15 minutes of two cores, counted in steps: what a step
+# of each takes was measured beforehand, in turns (`make trials`). One thing differs from the reference (the package's
+# defaults), or two that belong together. (Muon is another optimizer than Adam.) BD-rate (lesson 08): percent of bits at
+# equal PSNR, below 0 is better; single runs, on validation photographs.
 
 # %%
 DIFFERS = {

@@ -9,7 +9,8 @@
 #
 # - **Goals**: say what PSNR and MS-SSIM miss; compute a BD-rate by hand; name the traps, each with the size of its
 #   lie; tell what was measured from what was copied; say how sure a mean is.
-# - **You need**: lesson 00 (bits per pixel, PSNR) and a logarithm; nothing from the lessons between.
+# - **You need**: lesson 00 (bits per pixel, PSNR) and a logarithm. Two places use words of lesson 02: R + λD, and
+#   estimated bits with the coder's ends.
 # - **Study time**: 45 minutes for the core. Sections marked *deeper* come on top; nothing later needs them.
 # - **Run time**: {run_time} for the whole notebook on two CPU cores, as measured when it was built.
 
@@ -126,8 +127,8 @@ Wipe(Picture("original", photo), *candidates, heading="One PSNR, three pictures:
 # - **Solid, with markers**: codecs that ran in this project. Every point is the mean over 24 real files.
 # - **Dashed, hollow**: numbers from the literature. Nobody here ran them. Each carries its source.
 #
-# Go over the points. Choose another anchor: the legend then says how many more or fewer bits each codec needs. Press
-# M for MS-SSIM, L for a logarithmic rate.
+# Go over the points. Choose another **anchor** (the curve that all others are compared with): the legend then says how
+# many more or fewer bits each codec needs. Press M for MS-SSIM, L for a logarithmic rate.
 
 # %%
 result = json.loads((thread_photo().parents[1] / "results" / "kodak.json").read_text())
@@ -329,8 +330,8 @@ print(f"so the choice between the two moves our own number by {shift_by_source:.
 #
 # And *which* encoder is ours? The format fixes what a decoder does. An encoder may take its time, and search for a
 # latent that serves this one photograph better than what the network gave (`ccalib encode --effort 20`: twenty steps of
-# gradient descent on its own R + λD, where an error counts 1.4 times). Every decoder reads such a file. It is a curve
-# of its own, and its name says so:
+# gradient descent on its own R + λD, where an error counts 1.4 times, as chosen on validation photographs). Every
+# decoder reads such a file. It is a curve of its own, and its name says so:
 
 # %%
 lines = [["against", "ccalib", *(name.removeprefix("ccalib small, ") for name in searched)]]
