@@ -90,12 +90,17 @@ def decode(data: bytes, rows: np.ndarray, tables: Tables) -> np.ndarray:
         return np.array(_short(data, rows.size), dtype=np.int32).reshape(rows.shape)
     if len(data) % 4 or len(data) < 8:
         raise CcaError(f"a range coder stream of {len(data)} bytes")
-    padded = data + bytes(16 * len(data) + 12 * rows.size + 256)
+    padded = data + bytes(padding(len(data), rows.size))
     symbols = ans.RansDecoder().decode_with_indexes(padded, rows.reshape(-1).tolist(), *tables.lists)
     result = np.array(symbols, dtype=np.int64)
     if np.abs(result).max() > SYMBOL_LIMIT:
         raise CcaError("symbols out of range")
     return result.astype(np.int32).reshape(rows.shape)
+
+
+def padding(length: int, count: int) -> int:
+    """Zero bytes that a stream of `length` bytes wants behind it for `count` symbols: the bound above, and to spare."""
+    return 16 * length + 12 * count + 256
 
 
 def _short(data: bytes, count: int) -> list[int]:
